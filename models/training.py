@@ -1,0 +1,41 @@
+"""What the training commands share: the learning-rate curve, a line of progress, the record of what was reached."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+
+def prepare(seed: int) -> None:
+    """Fix the random state and compute on one thread, so that a machine repeats its own run."""
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    torch.use_deterministic_algorithms(True)
+
+
+def one_cycle(step: int, steps: int, *, warm_up: float) -> float:
+    """Return the factor on the peak learning rate: a linear rise over ``warm_up`` of the steps, then to zero."""
+    rise = max(1.0, warm_up * steps)
+    return min((step + 1) / rise, (steps - step) / max(1.0, steps - rise), 1.0)
+
+
+def say(text: str) -> None:
+    """Print a line of progress on stderr."""
+    sys.stderr.write(f"{time.process_time():7.0f} CPU-s  {text}\n")
+    sys.stderr.flush()
+
+
+def write_record(path: Path, figures: Mapping[str, object]) -> None:
+    """Write the figures that a training run reached, as JSON with sorted names."""
+    draft = path.with_name(path.name + ".draft")
+    try:
+        draft.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
