@@ -1,1 +1,34 @@
+"""Energy and area: parts that circuits are counted in, and tables that price them in a technology."""
 
+from simhw.costs.base import Confidence, CostTable, Entry, Quantity
+from simhw.costs.loader import load_table, parse_table, table_names
+from simhw.costs.parts import (
+    BitwiseAnd,
+    FloatAdd,
+    FloatMultiply,
+    IntegerAdd,
+    IntegerMultiply,
+    Part,
+    Register,
+    Shared,
+    Shift,
+)
+
+__all__ = [
+    "BitwiseAnd",
+    "Confidence",
+    "CostTable",
+    "Entry",
+    "FloatAdd",
+    "FloatMultiply",
+    "IntegerAdd",
+    "IntegerMultiply",
+    "Part",
+    "Quantity",
+    "Register",
+    "Shared",
+    "Shift",
+    "load_table",
+    "parse_table",
+    "table_names",
+]
