@@ -41,7 +41,7 @@ class ResidualBlock(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(batch, channels_in, height, width)`` to ``(batch, channels, height/stride, width/stride)``."""
+        """Map ``(batch, channels_in, h, w)`` to ``(batch, channels, h/stride, w/stride)``."""
         y = self.relu(self.norm1(self.conv1(x)))
         y = self.norm2(self.conv2(y))
         return self.relu(y + self.shortcut(x))  # type: ignore[no-any-return]
@@ -69,7 +69,7 @@ class FashionResNet(nn.Module):
 
 
 def normalise(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return ``(images, 1, 28, 28)`` float32 of zero mean and unit deviation for ``(images, 28, 28)`` bytes."""
+    """Return ``(images, 1, 28, 28)`` float32, zero mean, unit deviation, for ``(images, 28, 28)`` bytes."""
     scaled = pixels[:, None].astype(np.float32) / np.float32(255)
     return (scaled - np.float32(MEAN)) / np.float32(DEVIATION)
 
@@ -86,7 +86,7 @@ def top1(logits: NDArray[np.float32], dataset: Dataset) -> dict[str, float]:
 
 
 def load() -> FashionResNet:
-    """Return the trained network in eval mode, batch norms unfused; InputError when its weights are damaged."""
+    """Return the trained network in eval mode, norms unfused; InputError when its weights are damaged."""
     module = FashionResNet()
     load_weights(module, WEIGHTS, remedy=REMEDY)
     return module.eval()

@@ -15,7 +15,7 @@ from simhw.models.weights import ASSETS
 
 
 def read_tokenizer(path: Path, *, remedy: str) -> Tokenizer:
-    """Return the tokenizer stored at ``path`` (``tokenizer.json``); InputError when it is absent or damaged."""
+    """Return the tokenizer stored at ``path`` as JSON; InputError when it is absent or damaged."""
     try:
         return Tokenizer.from_str(path.read_text(encoding="utf-8"))
     except Exception as error:  # the library raises bare Exception for bad JSON
@@ -37,7 +37,7 @@ def sequences(
     length, otherwise it is shortened to whole sequences. With neither, ``default`` tokens are taken.
 
     Returns:
-        inputs and targets ``(sequences, length)`` int64; ``bytes_predicted`` is the length of the targets' text.
+        inputs and targets ``(sequences, length)`` int64; ``bytes_predicted`` is the targets' length as text.
 
     Raises:
         InputError: both are given, one is below 1, or the text is too short.
@@ -97,7 +97,7 @@ def perplexity(logits: NDArray[np.float32], dataset: Dataset) -> dict[str, float
 
 
 def negative_log_likelihood(logits: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
-    """Return the sum over tokens of ``-log softmax(logits)[target]``; ``logits`` is ``(tokens, vocabulary)``."""
+    """Return the sum over tokens of ``-log softmax(logits)[target]``, for ``(tokens, vocabulary)`` logits."""
     with np.errstate(invalid="ignore"):
         shifted = logits - logits.max(axis=1, keepdims=True)
         chosen = shifted[np.arange(len(targets)), targets]

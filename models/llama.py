@@ -1,4 +1,4 @@
-"""Llama-style decoder blocks (RMSNorm, rotary positions, grouped-query attention, SwiGLU) as plain modules."""
+"""Llama-style decoder as plain modules: RMSNorm, rotary positions, grouped-query attention, SwiGLU."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Trains ``fashion_resnet`` and writes its weights, its shipped images and the accuracy reached to ``models/assets``.
+"""Trains ``fashion_resnet``; writes weights, shipped images and the accuracy reached to ``models/assets``.
 
     python -m simhw.models.train_fashion_resnet --data /usr/share/datasets/fashion-mnist
 
-The folder is that of the Debian package ``dataset-fashion-mnist``. SGD with Nesterov momentum, random flips and
-shifts by up to two pixels, seeded; about seven CPU-minutes on one core.
+The folder is that of the Debian package ``dataset-fashion-mnist``. SGD with Nesterov momentum, random flips
+and shifts by up to two pixels, seeded; about ten CPU-minutes on one core.
 """
 
 from __future__ import annotations
@@ -112,9 +112,7 @@ def main(data: Path, epochs: int) -> None:
     }
     save_weights(module, WEIGHTS)
     write_record(WEIGHTS.with_suffix(".json"), figures)
-    say(
-        f"top-1 {figures['top1_test']:.4f} on all test images, {figures['top1_shipped_slice']:.4f} on the slice"
-    )
+    say(f"top-1 {figures['top1_test']:.4f} on the test set, {figures['top1_shipped_slice']:.4f} on the slice")
 
 
 if __name__ == "__main__":

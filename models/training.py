@@ -1,15 +1,16 @@
-"""What the training commands share: the learning-rate curve, a line of progress, the record of what was reached."""
+"""What the training commands share: the learning-rate curve, a line of progress, the record of figures."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+
+from simhw.writing import write_atomically
 
 
 def prepare(seed: int) -> None:
@@ -20,7 +21,7 @@ def prepare(seed: int) -> None:
 
 
 def one_cycle(step: int, steps: int, *, warm_up: float) -> float:
-    """Return the factor on the peak learning rate: a linear rise over ``warm_up`` of the steps, then to zero."""
+    """Return the factor on the peak rate: a linear rise over ``warm_up`` of the steps, then down to zero."""
     rise = max(1.0, warm_up * steps)
     return min((step + 1) / rise, (steps - step) / max(1.0, steps - rise), 1.0)
 
@@ -33,9 +34,4 @@ def say(text: str) -> None:
 
 def write_record(path: Path, figures: Mapping[str, object]) -> None:
     """Write the figures that a training run reached, as JSON with sorted names."""
-    draft = path.with_name(path.name + ".draft")
-    try:
-        draft.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_atomically(path, json.dumps(figures, indent=2, sort_keys=True) + "\n")

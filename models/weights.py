@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from simhw.errors import InputError
+from simhw.writing import write_atomically
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -29,13 +29,8 @@ def stored_tensors(module: nn.Module) -> dict[str, Tensor]:
 
 def save_weights(module: nn.Module, path: Path) -> None:
     """Write the module's tensors to ``path``; an interrupt leaves the old file as it was."""
-    draft = path.with_name(path.name + ".draft")
     tensors = {name: tensor.contiguous() for name, tensor in stored_tensors(module).items()}
-    try:
-        draft.write_bytes(safetensors.torch.save(tensors))
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_atomically(path, safetensors.torch.save(tensors))
 
 
 def load_weights(module: nn.Module, path: Path, *, remedy: str) -> None:

