@@ -1,0 +1,172 @@
+"""What a dataflow is, and ``schedule``: the one door to all of them."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import simhw.arrays
+from simhw.arrays.base import MOST_CYCLES, Gemm, Overlap, Schedule, check_positive
+from simhw.arrays.dequantize import Grouping
+from simhw.errors import InputError, unknown_name
+from simhw.pes import Dequantization, Dequantizers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A GEMM on an array under a convention: what a dataflow schedules.
+
+    Attributes:
+        gemm: sizes.
+        dataflow: entry name of the dataflow.
+        rows: of the array.
+        columns: of the array.
+        overlap: the convention.
+        passes: cycles of one multiply-accumulate; the stream along k is that much longer.
+        grouping: where scales meet the numbers.
+    """
+
+    gemm: Gemm
+    dataflow: str
+    rows: int
+    columns: int
+    overlap: Overlap
+    passes: int
+    grouping: Grouping
+
+    def finish(
+        self,
+        *,
+        folds: int,
+        cycles_per_fold: int,
+        compute_cycles: int,
+        dequantize_stall_cycles: int,
+        sram_activation_reads: int,
+        sram_weight_reads: int,
+        sram_output_writes: int,
+        sram_output_reads: int,
+        weight_streams: int,
+        summation_chunk: int | None,
+        summation_order: str,
+    ) -> Schedule:
+        """Return the schedule with what is the same for every dataflow filled in.
+
+        Raises:
+            InputError: a count exceeds int64.
+        """
+        gemm = self.gemm
+        cycles = compute_cycles + dequantize_stall_cycles
+        if max(cycles * self.rows * self.columns, sram_activation_reads, sram_weight_reads) > MOST_CYCLES:
+            raise InputError(
+                f"{gemm} on {self.rows} x {self.columns} PEs takes {cycles} cycles, "
+                "counts of words and PE cycles end at 2**63 - 1; split the GEMM"
+            )
+        return Schedule(
+            dataflow=self.dataflow,
+            overlap=self.overlap,
+            rows=self.rows,
+            columns=self.columns,
+            folds=folds,
+            cycles_per_fold=cycles_per_fold,
+            compute_cycles=compute_cycles,
+            dequantize_stall_cycles=dequantize_stall_cycles,
+            utilization=gemm.macs * self.passes / (cycles * self.rows * self.columns),
+            sram_activation_reads=sram_activation_reads,
+            sram_weight_reads=sram_weight_reads,
+            sram_output_writes=sram_output_writes,
+            sram_output_reads=sram_output_reads,
+            dram_activation_words=gemm.batch * gemm.m * gemm.k,
+            dram_weight_words=gemm.batch * gemm.k * gemm.n,
+            dram_output_words=gemm.batch * gemm.m * gemm.n,
+            weight_streams=weight_streams,
+            summation_chunk=summation_chunk,
+            summation_order=summation_order,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataflow:
+    """One dataflow: every file ``simhw/arrays/NAME_stationary.py`` binds exactly one, as ``DATAFLOW``.
+
+    Attributes:
+        name: entry name, equal to the file name.
+        description: one sentence.
+        source: where the cycle counts come from.
+        schedule: closed form.
+    """
+
+    name: str
+    description: str
+    source: str
+    schedule: Callable[[Run], Schedule] = field(repr=False)
+
+
+def dataflow_names() -> list[str]:
+    """Return the names of all dataflows, sorted."""
+    modules = pkgutil.iter_modules(simhw.arrays.__path__)
+    return sorted(module.name for module in modules if module.name.endswith("_stationary"))
+
+
+def get_dataflow(name: str) -> Dataflow:
+    """Return the dataflow called ``name``.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    if name not in dataflow_names():
+        raise unknown_name("dataflow", name, dataflow_names())
+    found = importlib.import_module(f"simhw.arrays.{name}").DATAFLOW
+    assert isinstance(found, Dataflow)
+    return found
+
+
+def schedule(
+    gemm: Gemm,
+    *,
+    dataflow: str,
+    rows: int,
+    columns: int,
+    overlap: Overlap = Overlap.PER_FOLD,
+    passes: int = 1,
+    dequantization: Dequantization = Dequantization.NONE,
+    dequantizers: Dequantizers = Dequantizers.PER_COLUMN,
+    group_size: int | None = None,
+) -> Schedule:
+    """Return what ``gemm`` takes on an array of ``rows`` x ``columns`` PEs.
+
+    Args:
+        gemm: sizes.
+        dataflow: entry name (see ``simhw list dataflows``).
+        rows: of the array.
+        columns: of the array.
+        overlap: convention for fill, drain and loads.
+        passes: cycles of one multiply-accumulate (``ProcessingElement.passes``).
+        dequantization: where scales meet the numbers (``ProcessingElement.dequantization``).
+        dequantizers: how many there are (``ProcessingElement.dequantizers``).
+        group_size: length of a group along k; None: all of k.
+
+    Raises:
+        InputError: an unknown dataflow, a size below 1, a group longer than k, or counts beyond int64.
+    """
+    found = get_dataflow(dataflow)
+    for what, value in (("rows", rows), ("columns", columns), ("passes", passes)):
+        check_positive(what, value)
+    if not isinstance(overlap, Overlap):
+        allowed = ", ".join(choice.value for choice in Overlap)
+        raise InputError(
+            f"overlap is {overlap!r}, must be an Overlap ({allowed}); give e.g. Overlap.PER_FOLD"
+        )
+    grouping = Grouping(dequantization=dequantization, dequantizers=dequantizers, group_size=group_size)
+    grouping.lengths(gemm.k)
+    run = Run(
+        gemm=gemm,
+        dataflow=dataflow,
+        rows=rows,
+        columns=columns,
+        overlap=overlap,
+        passes=passes,
+        grouping=grouping,
+    )
+    return found.schedule(run)

@@ -1,0 +1,61 @@
+"""Output-stationary dataflow: each PE keeps one output; activations enter from the left, weights from above.
+
+PE (r, c) multiplies element k of row r and column c in cycle k + r + c (the skew), so a fold of ``rows`` x
+``columns`` outputs is complete after k + rows + columns - 2 cycles. Its outputs leave over one bus per
+column, in the cycle in which they are complete: that is SCALE-Sim's convention and hides the drain. Where
+nothing overlaps, they leave afterwards, in ``rows`` cycles more. With a second accumulator in each PE the
+next fold streams at once; a column's bus then takes ``rows`` outputs per fold, so a fold takes at least
+``rows`` cycles.
+"""
+
+from __future__ import annotations
+
+from simhw.arrays.base import Overlap, Schedule, ceil_div
+from simhw.arrays.dataflow import Dataflow, Run
+from simhw.arrays.dequantize import output_stationary_stalls
+
+
+def _schedule(run: Run) -> Schedule:
+    gemm = run.gemm
+    stream = gemm.k * run.passes
+    row_folds, column_folds = ceil_div(gemm.m, run.rows), ceil_div(gemm.n, run.columns)
+    folds = row_folds * column_folds * gemm.batch
+    fill = run.rows + run.columns - 2
+    match run.overlap:
+        case Overlap.NONE:
+            per_fold = stream + fill + run.rows
+            compute = folds * per_fold
+        case Overlap.PER_FOLD:
+            per_fold = stream + fill
+            compute = folds * per_fold
+        case Overlap.DOUBLE_BUFFERED:
+            per_fold = stream + fill
+            compute = (folds - 1) * max(stream, run.rows) + per_fold
+        case Overlap.ONCE:
+            per_fold = stream + fill
+            compute = folds * stream + fill
+    stalls = output_stationary_stalls(
+        gemm, grouping=run.grouping, rows=run.rows, folds=folds, passes=run.passes, overlap=run.overlap
+    )
+    outputs = gemm.batch * gemm.m * gemm.n
+    return run.finish(
+        folds=folds,
+        cycles_per_fold=per_fold,
+        compute_cycles=compute,
+        dequantize_stall_cycles=stalls,
+        sram_activation_reads=gemm.batch * gemm.m * stream * column_folds,
+        sram_weight_reads=gemm.batch * gemm.k * gemm.n * row_folds,
+        sram_output_writes=outputs,
+        sram_output_reads=0,
+        weight_streams=row_folds,
+        summation_chunk=None,
+        summation_order="k ascending, one chain per output",
+    )
+
+
+DATAFLOW = Dataflow(
+    name="output_stationary",
+    description="each PE keeps one output, activations and weights stream past it",
+    source="H. T. Kung, Why systolic architectures?, 1982; cycles as in SCALE-Sim, ISPASS 2020",
+    schedule=_schedule,
+)

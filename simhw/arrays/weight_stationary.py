@@ -1,0 +1,64 @@
+"""Weight-stationary dataflow: each PE keeps one weight; activations enter from the left, partial sums flow
+down.
+
+A fold holds ``rows`` consecutive k of ``columns`` outputs. Its weights are loaded in ``rows`` cycles, then
+m rows of activations stream through; row m leaves column c at the foot in cycle m + rows - 1 + c after
+that. So a fold takes rows + (rows - 1) + m + (columns - 1) cycles, and none of it overlaps within the
+fold. With a second weight register in each PE, loaded behind the wavefront at one weight per column and
+cycle, the next fold streams at once; it takes at least ``rows`` cycles to load.
+
+Partial sums of different folds meet in the output buffer: every fold writes them, every fold but the first
+reads them back. Where dequantization follows the group, a fold never crosses the end of a group, because
+its partial sum must belong to one scale: a group of g elements takes ceil(g / rows) folds, and g < rows
+leaves rows idle.
+
+An operand that takes several passes occupies several rows (one for each slice of the weight), and its
+activation is streamed to each of them.
+"""
+
+from __future__ import annotations
+
+from simhw.arrays.base import Overlap, Schedule, ceil_div
+from simhw.arrays.dataflow import Dataflow, Run
+
+
+def _schedule(run: Run) -> Schedule:
+    gemm = run.gemm
+    length, whole, last = run.grouping.lengths(gemm.k) if run.grouping.after_group else (gemm.k, 0, gemm.k)
+    k_folds = whole * ceil_div(length * run.passes, run.rows) + ceil_div(last * run.passes, run.rows)
+    column_folds = ceil_div(gemm.n, run.columns)
+    folds = k_folds * column_folds * gemm.batch
+    fill = 2 * run.rows + run.columns - 2
+    per_fold = gemm.m + fill
+    match run.overlap:
+        case Overlap.NONE | Overlap.PER_FOLD:
+            compute = folds * per_fold
+        case Overlap.DOUBLE_BUFFERED:
+            compute = (folds - 1) * max(gemm.m, run.rows) + per_fold
+        case Overlap.ONCE:
+            compute = folds * gemm.m + fill
+    outputs = gemm.batch * gemm.m * gemm.n
+    one_chain = k_folds == 1
+    return run.finish(
+        folds=folds,
+        cycles_per_fold=per_fold,
+        compute_cycles=compute,
+        dequantize_stall_cycles=0,
+        sram_activation_reads=gemm.batch * gemm.m * gemm.k * run.passes * column_folds,
+        sram_weight_reads=gemm.batch * gemm.k * gemm.n,
+        sram_output_writes=outputs * k_folds,
+        sram_output_reads=outputs * (k_folds - 1),
+        weight_streams=1,
+        summation_chunk=None if one_chain else run.rows,
+        summation_order="k ascending, one chain per output"
+        if one_chain
+        else f"k ascending in chains of {run.rows} rows, chain sums added in ascending order",
+    )
+
+
+DATAFLOW = Dataflow(
+    name="weight_stationary",
+    description="each PE keeps one weight, activations stream past it and partial sums flow down",
+    source="N. P. Jouppi et al., the TPU, ISCA 2017; cycles as in SCALE-Sim, ISPASS 2020",
+    schedule=_schedule,
+)
