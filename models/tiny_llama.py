@@ -43,10 +43,9 @@ def dataset(samples: int | None = None, tokens: int | None = None) -> Dataset:
 
 def calibration() -> NDArray[np.int64]:
     """Return ``(16, 128)`` token ids from a speech of the training years."""
+    text, length = read_text(CALIBRATION), SHAPE.context
     tokenizer = read_tokenizer(TOKENIZER, remedy=REMEDY)
-    cut = sequences(
-        read_text(CALIBRATION), tokenizer, context=SHAPE.context, default=0, samples=16, tokens=None
-    )
+    cut = sequences(text, tokenizer, context=length, default=16 * length, samples=None, tokens=None)
     return np.asarray(cut.inputs, dtype=np.int64)
 
 

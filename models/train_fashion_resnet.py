@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from simhw.errors import InputError
 from simhw.models.fashion_resnet import IMAGES, WEIGHTS, FashionResNet, normalise
-from simhw.models.training import one_cycle, prepare, say, write_record
+from simhw.models.training import one_cycle, prepare, run, say, write_record
 from simhw.models.weights import save_weights
 
 SEED, BATCH, PEAK_RATE, SHIPPED_TEST, SHIPPED_TRAIN = 1, 128, 0.2, 2000, 256
@@ -48,16 +48,16 @@ def augment(images: Tensor, random: torch.Generator) -> Tensor:
 
 
 def accuracy(module: FashionResNet, images: Tensor, labels: Tensor) -> float:
-    """Return the fraction of images that the module, in eval mode, classifies as their label."""
-    module.eval()
+    """Return the fraction of images that the module classifies as their label."""
     with torch.no_grad():
-        guesses = torch.cat([module(part).argmax(1) for part in images.split(500)])
+        guesses = torch.cat([module(part).argmax(1) for part in torch.split(images, 500)])
     return int((guesses == labels).sum()) / len(labels)
 
 
 def train(images: Tensor, labels: Tensor, epochs: int) -> FashionResNet:
     """Return the network after ``epochs`` passes over ``(images, 1, 28, 28)`` and their labels."""
-    module = FashionResNet().to(memory_format=torch.channels_last)
+    module = FashionResNet()
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps = epochs * (len(images) // BATCH)
     optimizer = torch.optim.SGD(
         module.parameters(), PEAK_RATE, momentum=0.9, weight_decay=5e-4, nesterov=True
@@ -68,16 +68,16 @@ def train(images: Tensor, labels: Tensor, epochs: int) -> FashionResNet:
         module.train()
         order = torch.randperm(len(images), generator=random)
         total = 0.0
-        for part in order[: len(order) // BATCH * BATCH].split(BATCH):
+        for part in torch.split(order[: len(order) // BATCH * BATCH], BATCH):
             batch = augment(images[part], random).contiguous(memory_format=torch.channels_last)
             loss = functional.cross_entropy(module(batch), labels[part], label_smoothing=0.05)
             optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimizer.step()
             schedule.step()
             total += float(loss.detach()) * BATCH
         say(f"epoch {epoch + 1}/{epochs}: training loss {total / len(images):.4f}")
-    return module.to(memory_format=torch.contiguous_format)
+    return module.eval()
 
 
 @click.command(help=__doc__)
@@ -116,4 +116,4 @@ def main(data: Path, epochs: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -25,7 +25,7 @@ from simhw.models.llama import Llama
 from simhw.models.muon import Muon
 from simhw.models.speeches import FIRST_HELD_OUT_YEAR, joined, read_speeches
 from simhw.models.tiny_llama import CALIBRATION, HELD_OUT, SHAPE, TOKENIZER, WEIGHTS
-from simhw.models.training import one_cycle, prepare, say, write_record
+from simhw.models.training import one_cycle, prepare, run, say, write_record
 from simhw.models.weights import ASSETS, save_weights
 from simhw.writing import write_atomically
 
@@ -89,7 +89,7 @@ def train(ids: Tensor, steps: int) -> Llama:
         inputs, targets = crops(ids, random)
         loss = functional.cross_entropy(module(inputs).flatten(0, 1), targets.flatten())
         module.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         for optimizer, schedule in zip(optimizers, schedules, strict=True):
             optimizer.step()
             schedule.step()
@@ -105,7 +105,7 @@ def figures_on(module: Llama, tokenizer: Tokenizer, text: str, tokens: int | Non
     length = len(tokenizer.encode(text).ids) - 1 if tokens is None else tokens
     data = sequences(text, tokenizer, context=SHAPE.context, default=length, samples=None, tokens=None)
     with torch.no_grad():
-        logits = torch.cat([module(part) for part in torch.from_numpy(data.inputs).split(32)])
+        logits = torch.cat([module(part) for part in torch.split(torch.from_numpy(data.inputs), 32)])
     return perplexity(logits.numpy(), data)
 
 
@@ -151,4 +151,4 @@ def main(sotu: Path, steps: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

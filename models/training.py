@@ -8,8 +8,10 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import click
 import torch
 
+from simhw.errors import InputError
 from simhw.writing import write_atomically
 
 
@@ -35,3 +37,12 @@ def say(text: str) -> None:
 def write_record(path: Path, figures: Mapping[str, object]) -> None:
     """Write the figures that a training run reached, as JSON with sorted names."""
     write_atomically(path, json.dumps(figures, indent=2, sort_keys=True) + "\n")
+
+
+def run(command: click.Command) -> None:
+    """Run a training command; bad input is one sentence on stderr and exit code 2."""
+    try:
+        command()
+    except InputError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        raise SystemExit(2) from None
