@@ -126,6 +126,17 @@ def check_positive(what: str, value: int) -> None:
         )
 
 
+def check_choice(what: str, value: object, choices: type[Enum]) -> None:
+    """Refuse what is not a member of an enum.
+
+    Raises:
+        InputError: ``value`` is something else, such as the member's name as a string.
+    """
+    if not isinstance(value, choices):
+        members = ", ".join(f"{choices.__name__}.{choice.name}" for choice in choices)
+        raise InputError(f"{what} is {value!r}, must be one of {members}; give the member, not its name")
+
+
 def ceil_div(numerator: int, denominator: int) -> int:
     """Return the quotient rounded up."""
     return -(-numerator // denominator)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import simhw.arrays
-from simhw.arrays.base import MOST_CYCLES, Gemm, Overlap, Schedule, check_positive
+from simhw.arrays.base import MOST_CYCLES, Gemm, Overlap, Schedule, check_choice, check_positive
 from simhw.arrays.dequantize import Grouping
 from simhw.errors import InputError, unknown_name
 from simhw.pes import Dequantization, Dequantizers
@@ -153,11 +153,9 @@ def schedule(
     found = get_dataflow(dataflow)
     for what, value in (("rows", rows), ("columns", columns), ("passes", passes)):
         check_positive(what, value)
-    if not isinstance(overlap, Overlap):
-        allowed = ", ".join(choice.value for choice in Overlap)
-        raise InputError(
-            f"overlap is {overlap!r}, must be an Overlap ({allowed}); give e.g. Overlap.PER_FOLD"
-        )
+    check_choice("overlap", overlap, Overlap)
+    check_choice("dequantization", dequantization, Dequantization)
+    check_choice("dequantizers", dequantizers, Dequantizers)
     grouping = Grouping(dequantization=dequantization, dequantizers=dequantizers, group_size=group_size)
     grouping.lengths(gemm.k)
     run = Run(

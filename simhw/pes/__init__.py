@@ -8,7 +8,7 @@ import pkgutil
 from simhw.errors import unknown_name
 from simhw.pes.base import Dequantization, DequantizationParts, Dequantizers, ProcessingElement
 
-_SHARED = frozenset({"base", "operands", "parts"})
+_SHARED = frozenset({"base", "operands", "structure"})
 """Files of this folder that several PEs share."""
 
 __all__ = [

@@ -1,0 +1,36 @@
+"""bfloat16 multiply-accumulate with an fp32 accumulator."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from simhw.costs import FloatMultiply
+from simhw.formats.catalog import BF16
+from simhw.pes.base import Dequantization, ProcessingElement
+from simhw.pes.operands import multiply_floats, read_float
+from simhw.pes.structure import FP32_BITS, fp32_accumulation, no_dequantization
+
+
+def product(activation_code: int, weight_code: int) -> Fraction:
+    """Return the exact product of two codes."""
+    return multiply_floats(read_float(activation_code, BF16), read_float(weight_code, BF16))
+
+
+PE = ProcessingElement(
+    name="bf16_mac",
+    description="bfloat16 multiplier, fp32 accumulator",
+    source="Kalamkar et al., A study of bfloat16 for deep learning training, arXiv 1905.12322",
+    activation_format="bf16",
+    weight_format="bf16",
+    products={("bf16", "bf16"): product},
+    passes_by_weight_bits={16: 1},
+    product_bits=16,
+    fixed_accumulator_bits=FP32_BITS,
+    least_accumulator_bits=FP32_BITS,
+    worst_case_bits=lambda group_size, weight_format: FP32_BITS,  # noqa: ARG005
+    register_bits=32,
+    multiplier=(FloatMultiply(exponent_bits=8, significand_bits=8),),
+    accumulation=fp32_accumulation,
+    dequantization=Dequantization.NONE,
+    dequantize_parts=no_dequantization,
+)

@@ -1,0 +1,36 @@
+"""fp32 multiply-accumulate: the reference in single precision."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from simhw.costs import FloatMultiply
+from simhw.formats.catalog import FP32
+from simhw.pes.base import Dequantization, ProcessingElement
+from simhw.pes.operands import multiply_floats, read_float
+from simhw.pes.structure import FP32_BITS, fp32_accumulation, no_dequantization
+
+
+def product(activation_code: int, weight_code: int) -> Fraction:
+    """Return the exact product of two codes."""
+    return multiply_floats(read_float(activation_code, FP32), read_float(weight_code, FP32))
+
+
+PE = ProcessingElement(
+    name="fp32_mac",
+    description="fp32 multiplier and fp32 adder",
+    source="IEEE 754-2019",
+    activation_format="fp32",
+    weight_format="fp32",
+    products={("fp32", "fp32"): product},
+    passes_by_weight_bits={32: 1},
+    product_bits=48,
+    fixed_accumulator_bits=FP32_BITS,
+    least_accumulator_bits=FP32_BITS,
+    worst_case_bits=lambda group_size, weight_format: FP32_BITS,  # noqa: ARG005
+    register_bits=64,
+    multiplier=(FloatMultiply(exponent_bits=8, significand_bits=24),),
+    accumulation=fp32_accumulation,
+    dequantization=Dequantization.NONE,
+    dequantize_parts=no_dequantization,
+)

@@ -1,0 +1,53 @@
+"""A lane of an FP8 tensor core: products aligned to the largest exponent of 32, added as integers,
+normalised once.
+
+Every product is shifted right to the largest exponent of the 32 lanes and cut off F fraction bits below it
+(F = 13 on Ada and Hopper). A product of two significands is below 4, two bits before the point; the sum of
+32 and of the accumulator takes six more, and a sign: 13 + 2 + 6 + 1 = 22 bits. Another F is F + 9
+(Blackwell, F = 25: 34 bits). A lane has its multiplier, its comparison for the largest exponent, its
+shifter and its adder of the tree; 32 lanes share normaliser, rounder and register.
+"""
+
+from __future__ import annotations
+
+from simhw.costs import IntegerAdd, Part, Register, Shared, Shift
+from simhw.pes.base import Dequantization, ProcessingElement
+from simhw.pes.fp8_mac import MULTIPLIER, PRODUCTS
+from simhw.pes.structure import FP32_BITS, integer_to_fp32, scale_fp32_output
+
+LANES = 32
+"""Products that are added at once."""
+BITS_OVER_FRACTION = 9
+"""Sign, two bits of a product before the point, six of carry."""
+HOPPER_BITS = 13 + BITS_OVER_FRACTION
+
+
+def _accumulation(bits: int) -> tuple[Part, ...]:
+    window = max(2, bits - BITS_OVER_FRACTION + 2)
+    return (
+        IntegerAdd(bits=6),
+        Shift(bits=window, positions=window + 1),
+        IntegerAdd(bits=bits),
+        Shared(part=integer_to_fp32(bits), lanes=LANES),
+        Shared(part=IntegerAdd(bits=bits), lanes=LANES),
+        Shared(part=Register(bits=FP32_BITS), lanes=LANES),
+    )
+
+
+PE = ProcessingElement(
+    name="fp8_aligned",
+    description="E4M3 or E5M2 products aligned to 13 fraction bits, 32 added at once (Hopper tensor core)",
+    source="arithmetic of Hopper's tensor cores: MMA-Sim, arXiv 2511.10909; structure by this project",
+    activation_format="e4m3",
+    weight_format="e4m3",
+    products=PRODUCTS,
+    passes_by_weight_bits={8: 1},
+    product_bits=8,
+    least_accumulator_bits=9,
+    worst_case_bits=lambda group_size, weight_format: HOPPER_BITS,  # noqa: ARG005
+    register_bits=16,
+    multiplier=(MULTIPLIER,),
+    accumulation=_accumulation,
+    dequantization=Dequantization.AFTER_ACCUMULATION,
+    dequantize_parts=scale_fp32_output,
+)

@@ -1,0 +1,46 @@
+"""FP8 multiply-accumulate: exact product of two E4M3 or E5M2 operands (mixed too), fp32 accumulator.
+
+The multiplier covers both formats: significands of 4 bits (E4M3), exponents of 5 (E5M2).
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from simhw.costs import FloatMultiply
+from simhw.formats.catalog import E4M3, E5M2
+from simhw.formats.floating import FloatFormat
+from simhw.pes.base import Dequantization, ProcessingElement, Product
+from simhw.pes.operands import multiply_floats, read_float
+from simhw.pes.structure import FP32_BITS, fp32_accumulation, scale_fp32_output
+
+
+def _pairing(activation: FloatFormat, weight: FloatFormat) -> Product:
+    def product(activation_code: int, weight_code: int) -> Fraction:
+        return multiply_floats(read_float(activation_code, activation), read_float(weight_code, weight))
+
+    return product
+
+
+PRODUCTS = {(a.name, w.name): _pairing(a, w) for a in (E4M3, E5M2) for w in (E4M3, E5M2)}
+"""Exact products of all four pairings."""
+MULTIPLIER = FloatMultiply(exponent_bits=5, significand_bits=4)
+
+PE = ProcessingElement(
+    name="fp8_mac",
+    description="E4M3 or E5M2 operands, exact product, fp32 accumulator",
+    source="OCP 8-bit Floating Point Specification (OFP8) v1.0",
+    activation_format="e4m3",
+    weight_format="e4m3",
+    products=PRODUCTS,
+    passes_by_weight_bits={8: 1},
+    product_bits=8,
+    fixed_accumulator_bits=FP32_BITS,
+    least_accumulator_bits=FP32_BITS,
+    worst_case_bits=lambda group_size, weight_format: FP32_BITS,  # noqa: ARG005
+    register_bits=16,
+    multiplier=(MULTIPLIER,),
+    accumulation=fp32_accumulation,
+    dequantization=Dequantization.AFTER_ACCUMULATION,
+    dequantize_parts=scale_fp32_output,
+)

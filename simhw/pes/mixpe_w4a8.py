@@ -1,0 +1,95 @@
+"""MixPE W4A8: uint4 x int8 by shift and add, dequantized once per group.
+
+The product is the sum of the activation shifted by the place of each set weight bit: q x = sum of b_i (x
+<< i). For signed int4, bit 3 weighs -8. A shift by a constant is wiring, so the multiplier is four rows of
+gates and three adders: x and x << 1 make 10 bits (the lowest bit passes by), likewise x << 2 and x << 3,
+and the sum of both makes 12 bits (the two lowest pass by).
+
+Within a group of g the PE sums q x; at its end s (sum of q x - z sum of x) leaves, with scale s and zero
+point z of the weight's group. Widths at g = 128: sum of q x within -245,760..243,840 needs 19 bits, and so
+does z sum of x; the subtractor takes the two as independent and has 20. (As q - z lies in -15..15, every
+difference that can occur fits 19: the twentieth is the guard bit of a circuit that does not rely on it.)
+
+A second operand of int8 (keys and values in attention) takes two passes, its high nibble signed and worth
+16, its low nibble unsigned.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from simhw.costs import BitwiseAnd, IntegerAdd, IntegerMultiply, Register
+from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElement, signed_bits
+from simhw.pes.operands import check_code, signed_integer
+from simhw.pes.structure import FP32_ADD, FP32_BITS, FP32_MULTIPLY, integer_accumulation, integer_to_fp32
+
+
+def shift_and_add(activation: int, weight_code: int, *, signed: bool) -> int:
+    """Return weight times activation for a 4-bit weight code, as four gated and shifted addends."""
+    total = 0
+    for place in range(4):
+        addend = activation << place if weight_code >> place & 1 else 0
+        total += -addend if signed and place == 3 else addend
+    return total
+
+
+def two_passes(activation: int, weight_code: int) -> int:
+    """Return weight times activation for an int8 weight code: high nibble signed, low nibble unsigned."""
+    high = shift_and_add(activation, weight_code >> 4, signed=True)
+    low = shift_and_add(activation, weight_code & 0xF, signed=False)
+    return (high << 4) + low
+
+
+def _unsigned(activation_code: int, weight_code: int) -> Fraction:
+    check_code(weight_code, 4, "uint4")
+    return Fraction(shift_and_add(signed_integer(activation_code, 8), weight_code, signed=False))
+
+
+def _signed(activation_code: int, weight_code: int) -> Fraction:
+    check_code(weight_code, 4, "int4")
+    return Fraction(shift_and_add(signed_integer(activation_code, 8), weight_code, signed=True))
+
+
+def _int8(activation_code: int, weight_code: int) -> Fraction:
+    check_code(weight_code, 8, "int8")
+    return Fraction(two_passes(signed_integer(activation_code, 8), weight_code))
+
+
+def _worst_case_bits(group_size: int, weight_format: str) -> int:
+    match weight_format:
+        case "uint4":  # sum of q x minus an independent z sum of x, each within 15 x (-128..127)
+            return signed_bits(-15 * (128 + 127) * group_size, 15 * (127 + 128) * group_size)
+        case "int4":  # symmetric, no zero point: -8 x 127 .. -8 x -128
+            return signed_bits(-8 * 127 * group_size, 8 * 128 * group_size)
+        case _:  # int8, symmetric: -128 x 127 .. -128 x -128
+            return signed_bits(-128 * 127 * group_size, 128 * 128 * group_size)
+
+
+def _dequantize_parts(group_size: int) -> DequantizationParts:
+    sum_bits = _worst_case_bits(group_size, "uint4")
+    activation_bits = signed_bits(-128 * group_size, 127 * group_size)
+    return DequantizationParts(
+        scale=(integer_to_fp32(sum_bits), FP32_MULTIPLY, FP32_ADD, Register(bits=FP32_BITS)),
+        zero_point=(IntegerMultiply(a_bits=4, b_bits=activation_bits), IntegerAdd(bits=sum_bits)),
+        activation_sum=(IntegerAdd(bits=activation_bits), Register(bits=activation_bits)),
+        output=(FP32_MULTIPLY,),
+    )
+
+
+PE = ProcessingElement(
+    name="mixpe_w4a8",
+    description="uint4 x int8 by shift and add, integer group accumulator, dequantization after the group",
+    source="MixPE, arXiv 2411.16158",
+    activation_format="int8",
+    weight_format="uint4",
+    products={("int8", "uint4"): _unsigned, ("int8", "int4"): _signed, ("int8", "int8"): _int8},
+    passes_by_weight_bits={4: 1, 8: 2},
+    product_bits=12,
+    least_accumulator_bits=12,
+    worst_case_bits=_worst_case_bits,
+    register_bits=12,
+    multiplier=(BitwiseAnd(bits=32), IntegerAdd(bits=9), IntegerAdd(bits=9), IntegerAdd(bits=10)),
+    accumulation=integer_accumulation,
+    dequantization=Dequantization.AFTER_GROUP,
+    dequantize_parts=_dequantize_parts,
+)

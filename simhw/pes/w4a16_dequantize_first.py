@@ -1,0 +1,39 @@
+"""fp16 PE behind a dequantizer: uint4 group weights become fp16 before they enter the array.
+
+The dequantizer at the head of each column subtracts the zero point (5 signed bits), normalises the
+difference and multiplies by the group's fp16 scale, rounding to fp16; the PE itself is ``fp16_mac``.
+"""
+
+from __future__ import annotations
+
+from simhw.costs import FloatMultiply, IntegerAdd
+from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElement
+from simhw.pes.fp16_mac import product
+from simhw.pes.structure import FP32_BITS, fp32_accumulation, integer_to_fp32
+
+FP16_MULTIPLY = FloatMultiply(exponent_bits=5, significand_bits=11)
+
+
+def _dequantize_parts(group_size: int) -> DequantizationParts:  # noqa: ARG001
+    return DequantizationParts(weight=(IntegerAdd(bits=5), integer_to_fp32(5), FP16_MULTIPLY))
+
+
+PE = ProcessingElement(
+    name="w4a16_dequantize_first",
+    description="uint4 weights dequantized to fp16 at the edge of the array, then an fp16 PE",
+    source="weight-only quantization as in AWQ, arXiv 2306.00978",
+    activation_format="fp16",
+    weight_format="fp16",
+    stored_weight_format="uint4",
+    products={("fp16", "fp16"): product},
+    passes_by_weight_bits={4: 1, 16: 1},
+    product_bits=22,
+    fixed_accumulator_bits=FP32_BITS,
+    least_accumulator_bits=FP32_BITS,
+    worst_case_bits=lambda group_size, weight_format: FP32_BITS,  # noqa: ARG005
+    register_bits=32,
+    multiplier=(FP16_MULTIPLY,),
+    accumulation=fp32_accumulation,
+    dequantization=Dequantization.BEFORE_MULTIPLY,
+    dequantize_parts=_dequantize_parts,
+)
