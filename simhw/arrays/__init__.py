@@ -1,18 +1,19 @@
 """A GEMM on an array of processing elements: one dataflow per file, cycles, words moved, summation order."""
 
-from simhw.arrays.area import array_area_um2
+from simhw.arrays.area import ArrayArea, array_area
 from simhw.arrays.base import Gemm, Overlap, Schedule
 from simhw.arrays.dataflow import Dataflow, dataflow_names, get_dataflow, schedule
 from simhw.arrays.dequantize import DequantizationWork, Grouping, dequantization_work
 
 __all__ = [
+    "ArrayArea",
     "Dataflow",
     "DequantizationWork",
     "Gemm",
     "Grouping",
     "Overlap",
     "Schedule",
-    "array_area_um2",
+    "array_area",
     "dataflow_names",
     "dequantization_work",
     "get_dataflow",

@@ -1,47 +1,69 @@
-"""Area of an array: its PEs, and the dequantizers that its columns share."""
+"""Area of an array: its PEs, and what its rows and columns share for dequantization.
+
+Where sums leave the PEs at the end of each group, somebody keeps the running sum of the scaled ones. In an
+output-stationary array that is one fp32 register per PE, and it is counted here: the integer accumulator
+of such a PE is narrow because a second one exists. Weight-stationary arrays keep partial sums in the
+output buffer anyway, and a block dot product unit has its fp32 sum among its own parts.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from simhw.arrays.base import check_positive
-from simhw.costs import CostTable
-from simhw.pes import Dequantizers, ProcessingElement
+from simhw.arrays.dataflow import get_dataflow
+from simhw.costs import CostTable, Register
+from simhw.pes import Dequantization, Dequantizers, ProcessingElement
+
+RUNNING_SUM = Register(bits=32)
+"""fp32."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArrayArea:
-    """Area by part, in square micrometres (a block's own dequantizer counts with the PEs)."""
+    """Area by part, in square micrometres.
+
+    Attributes:
+        pes_um2: the PEs (a block's own dequantizer counts with them).
+        dequantizers_um2: one dequantizer per column; one adder for sums of activations per row.
+        running_sums_um2: registers for sums of scaled groups.
+    """
 
     pes_um2: float
     dequantizers_um2: float
+    running_sums_um2: float
 
     @property
     def total_um2(self) -> float:
         """Sum of the parts."""
-        return self.pes_um2 + self.dequantizers_um2
+        return self.pes_um2 + self.dequantizers_um2 + self.running_sums_um2
 
 
-def array_area_um2(
+def array_area(
     pe: ProcessingElement,
     table: CostTable,
     *,
+    dataflow: str,
     rows: int,
     columns: int,
     accumulator_bits: int,
     group_size: int,
 ) -> ArrayArea:
-    """Return the area of ``rows`` x ``columns`` PEs and of one dequantizer per column, where the PE needs
-    any.
+    """Return the area of ``rows`` x ``columns`` PEs with their dequantizers, for groups of ``group_size``.
 
     Raises:
-        InputError: a size below 1, or an accumulator that cannot hold one product.
+        InputError: an unknown dataflow, a size below 1, or an accumulator that cannot hold one product.
     """
+    get_dataflow(dataflow)
     for what, value in (("rows", rows), ("columns", columns), ("group size", group_size)):
         check_positive(what, value)
     parts = pe.dequantize_parts(group_size)
-    shared = parts.output if pe.dequantizers is Dequantizers.PER_BLOCK else parts.all()
-    return ArrayArea(
+    in_columns = pe.dequantizers is Dequantizers.PER_COLUMN
+    per_column = (*parts.weight, *parts.zero_point, *parts.output, *(parts.scale if in_columns else ()))
+    registers = in_columns and pe.dequantization is Dequantization.AFTER_GROUP and dataflow ==
+    "output_stationary" return ArrayArea(
         pes_um2=rows * columns * pe.area_um2(table, accumulator_bits),
-        dequantizers_um2=columns * table.total_area_um2(shared),
+        dequantizers_um2=columns * table.total_area_um2(per_column)
+        + rows * table.total_area_um2(parts.activation_sum),
+        running_sums_um2=rows * columns * table.area_um2(RUNNING_SUM) if registers else 0.0,
     )

@@ -67,10 +67,6 @@ class DequantizationParts:
     activation_sum: tuple[Part, ...] = ()
     output: tuple[Part, ...] = ()
 
-    def all(self) -> tuple[Part, ...]:
-        """Return the parts of one whole dequantizer."""
-        return (*self.weight, *self.scale, *self.zero_point, *self.activation_sum, *self.output)
-
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessingElement:

@@ -34,7 +34,8 @@ def read_float(code: int, fmt: FloatFormat) -> FloatOperand:
     magnitude = code & fmt.top_code
     if magnitude > fmt.max_code:
         raise InputError(
-            f"{fmt.name} code {code:#x} is NaN or infinity, a PE multiplies finite numbers; saturate before it"
+            f"{fmt.name} code {code:#x} is NaN or infinity, a PE multiplies finite numbers; "
+            "saturate before it"
         )
     field, fraction = divmod(magnitude, 1 << fmt.mantissa_bits)
     hidden = 1 << fmt.mantissa_bits if field else 0
