@@ -83,6 +83,8 @@ class Aligned:
             if exact:
                 exponent = max(exponent_of(Fraction(x)), minimum_a) + max(exponent_of(Fraction(y)), minimum_b)
             terms.append((exact, exponent))
+        if len(a) < self.block:  # the hardware's block is filled up with zeros
+            terms.append((Fraction(0), self.zero_exponent))
         addend = Fraction(c)
         exponent = self.zero_exponent
         if addend:

@@ -1,1 +1,1 @@
-
+"""A network as data, with its operators and importers."""

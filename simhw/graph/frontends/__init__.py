@@ -1,1 +1,1 @@
-
+"""Importers: one per file, each turns a user's network into a Graph."""

@@ -1,0 +1,263 @@
+"""The loop over layers: the float reference and the datapath side by side, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from simhw.errors import InputError
+from simhw.gemm.datapath import Datapath
+from simhw.gemm.engine import multiply, prepare_weights
+from simhw.gemm.operand import Operand
+from simhw.graph.base import Array, FloatArray, Graph, Kind, Matmul, Node, Operator, Ref, inputs_of
+from simhw.graph.ops import operators
+from simhw.noise import Noise
+from simhw.quantize import Granularity, Method, OperandScheme, Scheme, ValueRange, check_finite
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arithmetic:
+    """Everything numeric about a run.
+
+    Attributes:
+        datapath: how GEMMs are computed.
+        scheme: how tensors become codes.
+        method: the quantization method that follows the scheme.
+        static: calibrated ranges by step label, for static scales.
+    """
+
+    datapath: Datapath
+    scheme: Scheme
+    method: Method
+    static: Mapping[str, ValueRange] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class Step:
+    """One executed step; sizes are per sample.
+
+    Attributes:
+        label, operator, kind: which step.
+        m, n, k, batch: of the GEMM, 0 for vector steps.
+        elements: values that a vector step (or the quantization of a GEMM's activations) works on.
+        weight_operand: the prepared weights, None where both operands are activations.
+        operand: how the second operand was stored (format, groups, scale widths) on its last use.
+        noise: error of the output against the float reference.
+        overflows, saturations: as the engine counts them.
+        kernel, why: the planner's choice and proof.
+    """
+
+    label: str
+    operator: Operator
+    m: int = 0
+    n: int = 0
+    k: int = 0
+    batch: int = 0
+    elements: int = 0
+    operand: Operand | None = None
+    first_operand: Operand | None = None
+    noise: Noise = field(default_factory=Noise)
+    overflows: int = 0
+    saturations: int = 0
+    kernel: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Execution:
+    """Outputs of a run and what happened at each step."""
+
+    outputs: FloatArray
+    reference: FloatArray
+    noise: Noise
+    steps: tuple[Step, ...]
+
+
+def run_float(graph: Graph, inputs: Array, observe: Callable[[Node, list[Any]], None] | None = None) -> FloatArray:
+    """Return the float reference's output for one batch; ``observe`` sees each step's resolved arguments."""
+    values = _start(graph, inputs)
+    last = _last_uses(graph)
+    for index, node in enumerate(graph.nodes):
+        args, kwargs = _resolve(node, values)
+        if observe is not None:
+            observe(node, args)
+        values[node.name] = operators()[node.operator].reference(*args, **kwargs)
+        _forget(values, last, index)
+    return np.asarray(values[graph.outputs[0]], np.float32)
+
+
+def calibrate(graph: Graph, inputs: Array, scheme: Scheme, method: Method) -> dict[str, ValueRange]:
+    """Return the activation range of every GEMM on calibration data, where the scheme has static scales."""
+    found: dict[str, ValueRange] = {}
+    if not scheme.activation.static:
+        return found
+
+    def observe(node: Node, args: list[Any]) -> None:
+        operator = operators()[node.operator]
+        if operator.lower is not None:
+            found[node.label] = method.calibrate(operator.lower(*args, **dict(node.kwargs)).a, scheme.activation)
+
+    run_float(graph, inputs, observe)
+    return found
+
+
+def execute(
+    graph: Graph,
+    inputs: Array,
+    arithmetic: Arithmetic,
+    *,
+    batch: int = 64,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Execution:
+    """Run all samples, ``batch`` at a time, on the datapath and in float.
+
+    Args:
+        graph: the network.
+        inputs: ``(samples, ...)``.
+        arithmetic: the datapath and how tensors become its codes.
+        batch: samples at once; the result does not depend on it.
+        progress: called with 1 after each step of each batch.
+
+    Raises:
+        InputError: no samples, a step that fails on these shapes, NaN or infinity in weights or inputs.
+    """
+    if len(inputs) == 0:
+        raise InputError("the data set has 0 samples, at least 1 is needed; give a larger number of samples")
+    if inputs.dtype.kind == "f":
+        check_finite(inputs, "the input data")
+    run = _Run(graph, arithmetic)
+    outputs, references = [], []
+    for start in range(0, len(inputs), batch):
+        output, reference = run.batch(inputs[start : start + batch], progress)
+        outputs.append(output)
+        references.append(reference)
+    noise = Noise()
+    for output, reference in zip(outputs, references, strict=True):
+        noise.add(reference, output)
+    return Execution(
+        outputs=np.concatenate(outputs),
+        reference=np.concatenate(references),
+        noise=noise,
+        steps=tuple(run.steps.values()),
+    )
+
+
+class _Run:
+    """State of one execution: prepared weights and what each step has seen so far."""
+
+    def __init__(self, graph: Graph, arithmetic: Arithmetic) -> None:
+        self.graph = graph
+        self.arithmetic = arithmetic
+        self.weights: dict[str, Operand] = {}
+        self.last = _last_uses(graph)
+        self.steps = {
+            node.name: Step(label=node.label, operator=operators()[node.operator])
+            for node in graph.nodes
+            if operators()[node.operator].kind is not Kind.MOVE
+        }
+
+    def batch(self, inputs: Array, progress: Callable[[int], None]) -> tuple[FloatArray, FloatArray]:
+        expected, actual = _start(self.graph, inputs), _start(self.graph, inputs)
+        samples = len(inputs)
+        for index, node in enumerate(self.graph.nodes):
+            operator = operators()[node.operator]
+            args, kwargs = _resolve(node, expected)
+            expected[node.name] = operator.reference(*args, **kwargs)
+            args, kwargs = _resolve(node, actual)
+            if operator.lower is not None:
+                actual[node.name] = self._matmul(node, operator.lower(*args, **kwargs), samples)
+            else:
+                actual[node.name] = operator.reference(*args, **kwargs)
+            step = self.steps.get(node.name)
+            if step is not None:
+                step.noise.add(expected[node.name], actual[node.name])
+                if operator.kind is Kind.VECTOR:
+                    arrays = [value for value in (*args, actual[node.name]) if isinstance(value, np.ndarray)]
+                    step.elements = max(array.size for array in arrays) // samples
+            _forget(expected, self.last, index)
+            _forget(actual, self.last, index)
+            progress(1)
+        name = self.graph.outputs[0]
+        return np.asarray(actual[name], np.float32), np.asarray(expected[name], np.float32)
+
+    def _matmul(self, node: Node, gemm: Matmul, samples: int) -> FloatArray:
+        step = self.steps[node.name]
+        batch, m, k = gemm.a.shape
+        step.batch, step.m = (batch // samples, m) if gemm.samples_in_batch else (batch, m // samples)
+        step.n, step.k = gemm.b.shape[1], k
+        step.elements = gemm.a.size // samples
+        try:
+            a, b = self._operands(node, gemm, batch * m // samples)
+            product = multiply(a, b, self.arithmetic.datapath, bias=gemm.bias)
+        except InputError as error:
+            raise InputError(f"layer {node.label} (m={step.m}, n={step.n}, k={k}): {error}") from error
+        step.first_operand, step.operand = a, b
+        step.overflows += product.overflows
+        step.saturations += product.saturations
+        step.kernel, step.why = product.plan.kernel.value, product.plan.why
+        return gemm.finish(product.values)
+
+    def _operands(self, node: Node, gemm: Matmul, rows: int) -> tuple[Operand, Operand]:
+        scheme, method = self.arithmetic.scheme, self.arithmetic.method
+        k = gemm.a.shape[2]
+        a = method.quantize(
+            gemm.a,
+            fit_group(scheme.activation, k),
+            rows_per_scale=gemm.rows_per_scale,
+            rows_per_tensor=rows,
+            static=self.arithmetic.static.get(node.label),
+        )
+        if operators()[node.operator].weight is None:
+            per_sample = gemm.b.shape[0] * gemm.b.shape[1] * rows // (gemm.a.shape[0] * gemm.a.shape[1])
+            return a, method.quantize(gemm.b, fit_group(scheme.attention, k), rows_per_tensor=per_sample)
+        if node.name not in self.weights:
+            check_finite(gemm.b, "the weight")
+            quantized = method.quantize(gemm.b, fit_group(scheme.weight, k))
+            self.weights[node.name] = prepare_weights(quantized, self.arithmetic.datapath)
+        return a, self.weights[node.name]
+
+
+def fit_group(scheme: OperandScheme, k: int) -> OperandScheme:
+    """Return the scheme for a sum of length ``k``: a group longer than the sum becomes one group."""
+    if scheme.granularity is Granularity.GROUP and scheme.group_size is not None and scheme.group_size > k:
+        return replace(scheme, group_size=k)
+    return scheme
+
+
+def _start(graph: Graph, inputs: Array) -> dict[str, Any]:
+    return {**graph.constants, graph.inputs[0]: inputs}
+
+
+def _resolve(node: Node, values: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """Return the node's arguments with values in place of references."""
+
+    def of(argument: Any) -> Any:
+        if isinstance(argument, Ref):
+            return values[argument.name]
+        if isinstance(argument, tuple):
+            return tuple(of(item) for item in argument)
+        return argument
+
+    return [of(argument) for argument in node.args], {key: of(value) for key, value in node.kwargs.items()}
+
+
+def _last_uses(graph: Graph) -> list[list[str]]:
+    """Return, per node, the values that no later node reads."""
+    keep = {*graph.constants, *graph.outputs}
+    dead: list[list[str]] = [[] for _ in graph.nodes]
+    seen: set[str] = set()
+    for index in range(len(graph.nodes) - 1, -1, -1):
+        node = graph.nodes[index]
+        for name in (*inputs_of(node), node.name):
+            if name not in seen and name not in keep:
+                dead[index].append(name)
+            seen.add(name)
+    return dead
+
+
+def _forget(values: dict[str, Any], last: list[list[str]], index: int) -> None:
+    for name in last[index]:
+        del values[name]

@@ -1,0 +1,49 @@
+"""A datapath: which operands, which PE, which accumulator, which output rounding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simhw.accumulators import Accumulator
+
+
+@dataclass(frozen=True, kw_only=True)
+class Datapath:
+    """The numeric contract of a GEMM ``(m, k) x (k, n)``.
+
+    One output is, in this order, every step rounded to nearest even in fp32 unless the accumulator says otherwise:
+
+    1. per group of k: the sum of products in ``accumulator`` (zero points are subtracted inside the sum);
+    2. that sum as fp32, times the product of the two operands' group scales, added to the running fp32 sum in
+       the order of the groups (without groups: the fp32 sum itself);
+    3. times the activation's row scale, times the weight's row scale;
+    4. plus the bias;
+    5. rounded to ``output``, saturating.
+
+    Attributes:
+        name: entry name.
+        description: one sentence.
+        activation: element format of the first operand.
+        weight: element format of the second operand.
+        multiplier_weight: format that the multiplier sees, where weights are dequantized before it; else None.
+        attention: element format of the second operand of activation x activation products (keys, values).
+        pe: processing element (see ``simhw list pes``).
+        accumulator: how the products of one group are summed.
+        accumulator_from_group: True where the register is an integer as wide as the group size needs.
+        output: format of the results.
+        scheme: default scheme (see ``simhw list schemes``).
+        source: where the choices come from.
+    """
+
+    name: str
+    description: str
+    activation: str
+    weight: str
+    multiplier_weight: str | None = None
+    attention: str
+    pe: str
+    accumulator: Accumulator
+    accumulator_from_group: bool = False
+    output: str
+    scheme: str
+    source: str

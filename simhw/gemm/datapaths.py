@@ -1,0 +1,245 @@
+"""The catalogue of datapaths: one literal each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from types import MappingProxyType
+from typing import Final
+
+from simhw.accumulators import Exact, Ieee
+from simhw.accumulators.tensor_cores import TENSOR_CORES, tensor_core
+from simhw.errors import unknown_name
+from simhw.gemm.datapath import Datapath
+
+_OCP = "OCP Microscaling Formats (MX) v1.0, section 6.2: block dot product, result fp32"
+
+_LITERALS: Final = (
+    Datapath(
+        name="fp32",
+        description="fp32 operands, chain of fused multiply-adds in fp32",
+        activation="fp32",
+        weight="fp32",
+        attention="fp32",
+        pe="fp32_mac",
+        accumulator=Ieee(),
+        output="fp32",
+        scheme="fp32",
+        source="IEEE 754-2019, fusedMultiplyAdd",
+    ),
+    Datapath(
+        name="fp16",
+        description="fp16 operands, sequential fp32 accumulator, fp16 results",
+        activation="fp16",
+        weight="fp16",
+        attention="fp16",
+        pe="fp16_mac",
+        accumulator=Ieee(),
+        output="fp16",
+        scheme="fp16",
+        source="mixed-precision MAC as in Micikevicius et al., arXiv 1710.03740",
+    ),
+    Datapath(
+        name="bf16",
+        description="bf16 operands, sequential fp32 accumulator, bf16 results",
+        activation="bf16",
+        weight="bf16",
+        attention="bf16",
+        pe="bf16_mac",
+        accumulator=Ieee(),
+        output="bf16",
+        scheme="bf16",
+        source="Kalamkar et al., A Study of BFLOAT16 for Deep Learning Training, arXiv 1905.12322",
+    ),
+    Datapath(
+        name="w8a8_int8",
+        description="int8 x int8 multiplier, int32 accumulator, scales applied to the finished sum",
+        activation="int8",
+        weight="int8",
+        attention="int8",
+        pe="int8_mac",
+        accumulator=Exact(bits=32),
+        output="fp16",
+        scheme="w8a8_int8",
+        source="Jacob et al., arXiv 1712.05877; per-token and per-channel scales as in LLM.int8(), arXiv 2208.07339",
+    ),
+    Datapath(
+        name="w4a8_dequantize_first",
+        description="uint4 group weights turned into int8 one by one before an int8 multiplier, int32 accumulator",
+        activation="int8",
+        weight="uint4",
+        multiplier_weight="int8",
+        attention="int8",
+        pe="w4a8_dequantize_first",
+        accumulator=Exact(bits=32),
+        output="fp16",
+        scheme="w4a8_mixpe",
+        source="the baseline of MixPE (arXiv 2411.16158): scale and zero point per weight, then an int8 PE",
+    ),
+    Datapath(
+        name="w4a8_mixpe",
+        description="uint4 x int8 by shift and add, integer group sum, dequantization after each group",
+        activation="int8",
+        weight="uint4",
+        attention="int8",
+        pe="mixpe_w4a8",
+        accumulator=Exact(),
+        accumulator_from_group=True,
+        output="fp16",
+        scheme="w4a8_mixpe",
+        source="MixPE, arXiv 2411.16158",
+    ),
+    Datapath(
+        name="w4a16_mixpe",
+        description="uint4 x fp16 by shift and add of significands, fixed-point group sum, dequantization after it",
+        activation="fp16",
+        weight="uint4",
+        attention="int8",
+        pe="mixpe_w4a16",
+        accumulator=Exact(),
+        accumulator_from_group=True,
+        output="fp16",
+        scheme="w4a16_mixpe",
+        source="MixPE, arXiv 2411.16158",
+    ),
+    Datapath(
+        name="w4a16_dequantize_first",
+        description="uint4 group weights rounded to fp16 one by one before an fp16 multiplier, fp32 accumulator",
+        activation="fp16",
+        weight="uint4",
+        multiplier_weight="fp16",
+        attention="fp16",
+        pe="w4a16_dequantize_first",
+        accumulator=Ieee(),
+        output="fp16",
+        scheme="w4a16_weight_only",
+        source="weight-only kernels such as AWQ's (arXiv 2306.00978): dequantize to fp16, then an fp16 GEMM",
+    ),
+    Datapath(
+        name="fp8_e4m3_fp32",
+        description="E4M3 operands, exact products, sequential fp32 accumulator",
+        activation="e4m3",
+        weight="e4m3",
+        attention="e4m3",
+        pe="fp8_mac",
+        accumulator=Ieee(),
+        output="bf16",
+        scheme="fp8_e4m3",
+        source="OCP 8-bit Floating Point Specification (OFP8) v1.0",
+    ),
+    Datapath(
+        name="mxfp8",
+        description="MXFP8 (E4M3, blocks of 32): exact block dots, block scales, fp32 sum over blocks",
+        activation="e4m3",
+        weight="e4m3",
+        attention="e4m3",
+        pe="mxfp8_dot",
+        accumulator=Exact(),
+        output="bf16",
+        scheme="mxfp8",
+        source=_OCP,
+    ),
+    Datapath(
+        name="mxfp4",
+        description="MXFP4 (E2M1, blocks of 32): exact block dots, block scales, fp32 sum over blocks",
+        activation="e2m1",
+        weight="e2m1",
+        attention="e2m1",
+        pe="mxfp4_dot",
+        accumulator=Exact(),
+        output="bf16",
+        scheme="mxfp4",
+        source=_OCP,
+    ),
+    Datapath(
+        name="nvfp4",
+        description="NVFP4 (E2M1, blocks of 16, E4M3 block scales): exact block dots, fp32 sum over blocks",
+        activation="e2m1",
+        weight="e2m1",
+        attention="e2m1",
+        pe="nvfp4_dot",
+        accumulator=Exact(),
+        output="bf16",
+        scheme="nvfp4",
+        source="NVIDIA Blackwell NVFP4: two-level scales, E4M3 per 16 elements and fp32 per tensor",
+    ),
+)
+
+_SCHEMES: Final = MappingProxyType({"e4m3": "fp8_e4m3", "e5m2": "fp8_e5m2"})
+_PES: Final = MappingProxyType({"fp16": "fp16_mac", "bf16": "bf16_mac", "e4m3": "fp8_aligned", "e5m2": "fp8_aligned"})
+
+
+def _tensor_core_datapaths() -> list[Datapath]:
+    """Return ``<architecture>_<operands>_<result>`` for every native tensor-core instruction with 8 or 16 bits."""
+    made = []
+    for architecture, core in TENSOR_CORES.items():
+        for operands in core.blocks:
+            if operands not in _PES:
+                continue
+            for result in ("fp32", "fp16"):
+                if result == "fp16" and operands == "bf16":
+                    continue
+                made.append(
+                    Datapath(
+                        name=f"{architecture}_{operands}_{result}",
+                        description=f"{architecture} tensor core, {operands} operands, {result} result",
+                        activation=operands,
+                        weight=operands,
+                        attention=operands,
+                        pe=_PES[operands],
+                        accumulator=tensor_core(architecture, operands, result),
+                        output="bf16" if result == "fp32" else "fp16",
+                        scheme=_SCHEMES.get(operands, operands),
+                        source="MMA-Sim, arXiv 2511.10909; Khattak and Mikaitis, doi 10.1145/3830409",
+                    )
+                )
+    return made
+
+
+@cache
+def _catalogue() -> MappingProxyType[str, Datapath]:
+    return MappingProxyType({d.name: d for d in (*_LITERALS, *_tensor_core_datapaths())})
+
+
+DEFAULT_DATAPATHS: Final = (
+    "fp32",
+    "fp16",
+    "bf16",
+    "w8a8_int8",
+    "w4a8_dequantize_first",
+    "w4a8_mixpe",
+    "w4a16_mixpe",
+    "fp8_e4m3_fp32",
+    "hopper_e4m3_fp32",
+    "mxfp8",
+    "mxfp4",
+    "nvfp4",
+)
+"""What ``simhw run`` compares unless told otherwise, the float reference first."""
+
+BASELINE: Final = "fp16"
+"""Speed-up and energy ratio are against this datapath on the same rows x columns."""
+
+
+def datapath_names() -> list[str]:
+    """Return the names of all datapaths."""
+    return list(_catalogue())
+
+
+def get_datapath(name: str, *, accumulator_bits: int | None = None) -> Datapath:
+    """Return a datapath by name, optionally with a chosen width of its integer accumulator.
+
+    Raises InputError for an unknown name, for a width on a datapath whose accumulator is not an integer, and for
+    one that is out of 2..64 (whether it holds a product is checked by the PE).
+    """
+    catalogue = _catalogue()
+    if name not in catalogue:
+        raise unknown_name("datapath", name, catalogue)
+    datapath = catalogue[name]
+    if accumulator_bits is None:
+        return datapath
+    from simhw.pes import get_pe
+
+    pe = get_pe(datapath.pe)
+    pe.check_accumulator_bits(accumulator_bits)
+    return replace(datapath, accumulator=Exact(bits=accumulator_bits), accumulator_from_group=False)

@@ -1,0 +1,160 @@
+"""The GEMM of a datapath on whole matrices: bit for bit what the hardware returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simhw.accumulators import Exact
+from simhw.errors import InputError
+from simhw.formats import get_element_format, round_to
+from simhw.gemm.datapath import Datapath
+from simhw.gemm.dequantize_first import dequantize_before_multiplier
+from simhw.gemm.operand import Operand
+from simhw.gemm.plan import Extent, Plan, extent_of, plan_sum
+from simhw.gemm.sums import Sums, group_sums
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Product:
+    """Result of a GEMM.
+
+    Attributes:
+        values: ``(batch, m, n)`` float32, each a value of the datapath's output format.
+        overflows: group sums that did not fit the integer accumulator (they have wrapped).
+        saturations: results beyond the output format's largest value (they have become that value).
+        plan: which kernel ran for a whole group, and why it gives the same bits.
+    """
+
+    values: NDArray[np.float32]
+    overflows: int
+    saturations: int
+    plan: Plan
+
+
+def multiply(
+    a: Operand, b: Operand, datapath: Datapath, *, bias: NDArray[np.float32] | None = None
+) -> Product:
+    """Return ``a @ b.T (+ bias)`` as ``datapath`` computes it (see :class:`Datapath` for the order of steps).
+
+    Args:
+        a: activations, ``(batch, m, k)``.
+        b: weights (or keys, or values), ``(batch, n, k)``.
+        datapath: the numeric contract.
+        bias: ``(n,)`` or ``(batch, 1, n)`` float32, or None.
+
+    Raises:
+        InputError: formats that the datapath does not take, shapes or groups that do not match, a sum that the
+            accumulator cannot hold.
+    """
+    b = prepare_weights(b, datapath)
+    _check(a, b, datapath)
+    x, y = a.integers(), b.integers()
+    extents = (extent_of(x, _unit(a)), extent_of(y, _unit(b)))
+    slices = (b if b.group_size else a).group_slices()
+    longest = slices[0].stop
+    plan = plan_sum(datapath.accumulator, longest, *extents)
+    scale = _group_scales(a, b)
+    result: NDArray[np.float32] | None = None
+    overflows = 0
+    for group, ks in enumerate(slices):
+        sums = group_sums(plan, datapath.accumulator, x[:, :, ks], y[:, :, ks], extents)
+        sums, lost = _fit(sums, datapath, extents, ks.stop - ks.start)
+        overflows += lost
+        term = _to_float32(sums, extents)
+        if scale is not None:
+            term *= scale[0][:, :, group, None] * scale[1][:, None, :, group]
+        result = term if result is None else np.add(result, term, out=result)
+    assert result is not None
+    if a.row_scale is not None:
+        result *= a.row_scale[:, :, None]
+    if b.row_scale is not None:
+        result *= b.row_scale[:, None, :]
+    if bias is not None:
+        result += bias
+    output = get_element_format(datapath.output)
+    saturations = int(np.count_nonzero(np.abs(result) > np.float32(float(output.max_value))))
+    return Product(
+        values=round_to(result, output).astype(np.float32, copy=False),
+        overflows=overflows,
+        saturations=saturations,
+        plan=plan,
+    )
+
+
+def prepare_weights(b: Operand, datapath: Datapath) -> Operand:
+    """Return the weights as the multiplier sees them (they differ where dequantization comes first)."""
+    if datapath.multiplier_weight is not None and b.format != datapath.multiplier_weight:
+        return dequantize_before_multiplier(b, datapath.multiplier_weight)
+    return b
+
+
+def _check(a: Operand, b: Operand, datapath: Datapath) -> None:
+    if a.codes.shape[2] != b.codes.shape[2] or a.codes.shape[0] != b.codes.shape[0]:
+        raise InputError(
+            f"operands have shapes {a.codes.shape} and {b.codes.shape}, must be (batch, m, k) and (batch, n, k)"
+            " with the same batch and k; transpose or reshape one of them"
+        )
+    weights = (datapath.multiplier_weight or datapath.weight, datapath.weight, datapath.attention)
+    if not _accepts(a.format, (datapath.activation,)) or not _accepts(b.format, weights):
+        raise InputError(
+            f"operand formats are {a.format} and {b.format}, datapath {datapath.name} takes {datapath.activation}"
+            f" and {' or '.join(sorted(set(weights)))}; choose a scheme with these formats"
+        )
+    if a.group_size is not None and b.group_size is not None and a.group_size != b.group_size:
+        raise InputError(
+            f"group sizes are {a.group_size} and {b.group_size}, must be equal along k; quantize both with one"
+        )
+
+
+def _accepts(given: str, wanted: tuple[str, ...]) -> bool:
+    """Return whether the format is taken: int4 and uint4 weights differ only in the sign of the top bit."""
+    return given in wanted or (given == "int4" and "uint4" in wanted)
+
+
+def _unit(operand: Operand) -> int:
+    return int(get_element_format(operand.format).lsb_exponent)
+
+
+def _fit(
+    sums: Sums, datapath: Datapath, extents: tuple[Extent, Extent], k: int
+) -> tuple[Sums, int]:
+    """Wrap integer sums to the accumulator's width; return them and how many did not fit."""
+    accumulator = datapath.accumulator
+    if not isinstance(accumulator, Exact) or accumulator.bits is None:
+        return sums, 0
+    if not (extents[0].finite and extents[1].finite):
+        return sums, 0
+    if k * extents[0].largest * extents[1].largest < 1 << (accumulator.bits - 1):
+        return sums, 0
+    unit = extents[0].unit + extents[1].unit
+    integers = sums if sums.dtype == np.int64 else np.ldexp(sums, -unit).astype(np.int64)
+    half = np.int64(1 << (accumulator.bits - 1))
+    wrapped = ((integers + half) & np.int64((1 << accumulator.bits) - 1)) - half
+    return wrapped.astype(np.int64), int(np.count_nonzero(wrapped != integers))
+
+
+def _to_float32(sums: Sums, extents: tuple[Extent, Extent]) -> NDArray[np.float32]:
+    """Round each sum once to fp32 (int64 sums are in units of the product of the operands' units)."""
+    if sums.dtype == np.int64:
+        rounded = sums.astype(np.float32)
+        return np.ldexp(rounded, extents[0].unit + extents[1].unit)
+    return sums.astype(np.float32, copy=False)
+
+
+def _group_scales(a: Operand, b: Operand) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """Return the group scales of both operands, ones where only one of them has any."""
+    if a.group_scale is None and b.group_scale is None:
+        return None
+    groups = max(a.groups, b.groups)
+
+    def of(operand: Operand) -> NDArray[np.float32]:
+        if operand.group_scale is None:
+            return np.ones((*operand.codes.shape[:2], groups), np.float32)
+        return np.broadcast_to(operand.group_scale, (*operand.codes.shape[:2], groups))
+
+    return of(a), of(b)
+
+

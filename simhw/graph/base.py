@@ -1,0 +1,136 @@
+"""A network as data: nodes in the order of execution, each naming an operator of ``simhw.graph.ops``."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Ref:
+    """An argument that is the value of another node, an input or a constant."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """One step.
+
+    Attributes:
+        name: unique within the graph; later nodes refer to its value by it.
+        operator: name in ``simhw.graph.ops``.
+        args, kwargs: arguments in the order of the operator's reference function; values of other nodes as Ref.
+        label: what reports print: the module path, made unique.
+        source: line of the user's module that made this node, empty where unknown.
+    """
+
+    name: str
+    operator: str
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Graph:
+    """A network with its weights.
+
+    Attributes:
+        inputs: names of the input values; each has the sample as its first axis.
+        nodes: in the order of execution.
+        outputs: names of the returned values.
+        constants: weights and buffers by name.
+    """
+
+    inputs: tuple[str, ...]
+    nodes: tuple[Node, ...]
+    outputs: tuple[str, ...]
+    constants: Mapping[str, Array]
+
+
+class Kind(enum.Enum):
+    """Which unit of the machine a step runs on."""
+
+    MATMUL = "matmul"
+    """The PE array, in the datapath's arithmetic."""
+    VECTOR = "vector"
+    """The vector unit, in float32."""
+    MOVE = "move"
+    """Addressing only: no value changes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VectorWork:
+    """float32 operations per element of a vector step's largest operand (divisions and roots as multiplications)."""
+
+    adds: float = 0.0
+    multiplies: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Matmul:
+    """A step as a GEMM ``a @ b.T + bias``.
+
+    Attributes:
+        a: activations ``(batch, m, k)`` float32.
+        b: weights, keys or values ``(batch, n, k)`` float32.
+        bias: ``(n,)`` (or ``(batch, 1, n)``), or None.
+        rows_per_scale: consecutive rows of ``a`` that one activation scale covers where scales are per token
+            (a convolution: all pixels of one image).
+        samples_in_batch: whether samples of the input multiply ``batch`` (attention) or ``m`` (all others).
+        finish: turns the product ``(batch, m, n)`` into the step's output.
+    """
+
+    a: FloatArray
+    b: FloatArray
+    bias: FloatArray | None
+    rows_per_scale: int
+    samples_in_batch: bool
+    finish: Callable[[FloatArray], FloatArray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operator:
+    """What a step computes.
+
+    Attributes:
+        name: entry name.
+        aten: overloads of PyTorch's ATen that this operator stands for.
+        reference: the float32 reference on NumPy arrays; its parameters are those of the ATen schema.
+        kind: which unit runs it.
+        work: float operations per element, for the vector unit.
+        lower: for matmuls, the same arguments as a GEMM.
+        weight: for matmuls, position of the argument that is a constant weight; None where both are activations.
+    """
+
+    name: str
+    aten: tuple[str, ...]
+    reference: Callable[..., Any]
+    kind: Kind
+    work: VectorWork = VectorWork()
+    lower: Callable[..., Matmul] | None = None
+    weight: int | None = None
+
+
+def references(value: Any) -> list[str]:
+    """Return the names that an argument refers to, in nested tuples too."""
+    if isinstance(value, Ref):
+        return [value.name]
+    if isinstance(value, tuple):
+        return [name for item in value for name in references(item)]
+    return []
+
+
+def inputs_of(node: Node) -> list[str]:
+    """Return the names that a node reads."""
+    return references((*node.args, *node.kwargs.values()))

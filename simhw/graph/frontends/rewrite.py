@@ -1,0 +1,95 @@
+"""Rewrites after import: composite operators become steps that a unit of the machine can take over."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import replace
+
+from simhw.errors import InputError
+from simhw.graph.base import Node, Ref, inputs_of, references
+
+
+def remove_dead(nodes: list[Node], outputs: tuple[str, ...]) -> list[Node]:
+    """Return the nodes whose values are used."""
+    needed = set(outputs)
+    kept = []
+    for node in reversed(nodes):
+        if node.name in needed:
+            needed.update(inputs_of(node))
+            kept.append(node)
+    return kept[::-1]
+
+
+def split_attention(nodes: list[Node]) -> list[Node]:
+    """Replace scaled dot-product attention by scores, scale and mask, softmax, values."""
+    result: list[Node] = []
+    for node in nodes:
+        result += _attention_steps(node) if node.operator == "attention" else [node]
+    return result
+
+
+def _attention_steps(node: Node) -> list[Node]:
+    names = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal", "scale", "enable_gqa")
+    given = dict(zip(names, node.args, strict=False)) | dict(node.kwargs)
+    if given.get("dropout_p") or given.get("enable_gqa"):
+        raise InputError(
+            f"attention {node.label} uses dropout or enable_gqa, neither is supported; "
+            "set dropout_p=0 and repeat the key and value heads before the call"
+        )
+    scale = given.get("scale")
+    head_dim = node.kwargs["head_dim"]
+    name = node.name
+    factor = 1.0 / math.sqrt(head_dim) if scale is None else scale
+    causal = bool(given.get("is_causal", False))
+    steps = (
+        (f"{name}_scores", "attention_scores", (given["query"], given["key"])),
+        (f"{name}_scaled", "scale_and_mask", (Ref(f"{name}_scores"), factor, given.get("attn_mask"), causal)),
+        (f"{name}_softmax", "softmax", (Ref(f"{name}_scaled"), -1)),
+        (name, "attention_values", (Ref(f"{name}_softmax"), given["value"])),
+    )
+    return [
+        Node(name=step, operator=operator, args=args, label=node.label, source=node.source)
+        for step, operator, args in steps
+    ]
+
+
+def fuse_rms_norm(nodes: list[Node]) -> list[Node]:
+    """Replace ``x * rsqrt(mean(x^2, -1) + eps) * weight`` by one RMS norm."""
+    by_name = {node.name: node for node in nodes}
+    uses = Counter(name for node in nodes for name in inputs_of(node))
+    fused: dict[str, Node] = {}
+    gone: set[str] = set()
+    for root in nodes:
+        if root.operator != "rsqrt":
+            continue
+        chain = _mean_square(root, by_name)
+        if chain is None or any(uses[node.name] != 1 for node in chain):
+            continue
+        x, epsilon = chain[0].args[0], chain[2].args[1]
+        scaled = next(n for n in nodes if Ref(root.name) in n.args)
+        if scaled.operator != "multiply" or x not in scaled.args or uses[scaled.name] != 1:
+            continue
+        last = next(n for n in nodes if Ref(scaled.name) in n.args)
+        if last.operator != "multiply":
+            continue
+        weight = next(arg for arg in last.args if arg != Ref(scaled.name))
+        fused[last.name] = replace(
+            last, operator="rms_norm", args=(x, (1,), weight, epsilon), kwargs={}, label=root.label
+        )
+        gone.update((*(node.name for node in chain), scaled.name))
+    return [fused.get(node.name, node) for node in nodes if node.name not in gone]
+
+
+def _mean_square(root: Node, by_name: dict[str, Node]) -> tuple[Node, Node, Node, Node] | None:
+    """Return (square, mean, add, rsqrt) if ``root`` takes the root of a mean square over the last axis."""
+    add = by_name.get(references(root.args)[0])
+    if add is None or add.operator != "add" or len(add.args) != 2 or not isinstance(add.args[1], float):
+        return None
+    mean = by_name.get(references(add.args)[0])
+    if mean is None or mean.operator != "mean" or mean.args[1:] != ((-1,), True):
+        return None
+    square = by_name.get(references(mean.args)[0])
+    if square is None or square.operator != "power" or square.args[1] != 2:
+        return None
+    return square, mean, add, root
