@@ -60,10 +60,11 @@ def array_area(
     parts = pe.dequantize_parts(group_size)
     in_columns = pe.dequantizers is Dequantizers.PER_COLUMN
     per_column = (*parts.weight, *parts.zero_point, *parts.output, *(parts.scale if in_columns else ()))
-    registers = in_columns and pe.dequantization is Dequantization.AFTER_GROUP and dataflow ==
-    "output_stationary" return ArrayArea(
+    leaves_pe = in_columns and pe.dequantization is Dequantization.AFTER_GROUP
+    running_sums = rows * columns if leaves_pe and dataflow == "output_stationary" else 0
+    return ArrayArea(
         pes_um2=rows * columns * pe.area_um2(table, accumulator_bits),
         dequantizers_um2=columns * table.total_area_um2(per_column)
         + rows * table.total_area_um2(parts.activation_sum),
-        running_sums_um2=rows * columns * table.area_um2(RUNNING_SUM) if registers else 0.0,
+        running_sums_um2=running_sums * table.area_um2(RUNNING_SUM),
     )
