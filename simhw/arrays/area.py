@@ -3,7 +3,8 @@
 Where sums leave the PEs at the end of each group, somebody keeps the running sum of the scaled ones. In an
 output-stationary array that is one fp32 register per PE, and it is counted here: the integer accumulator
 of such a PE is narrow because a second one exists. Weight-stationary arrays keep partial sums in the
-output buffer anyway, and a block dot product unit has its fp32 sum among its own parts.
+output buffer anyway, and a block dot product unit has its fp32 sum among its own parts. Finished outputs
+are scaled by the vector unit, one operation per output for every design; its area is not the array's.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def array_area(
         check_positive(what, value)
     parts = pe.dequantize_parts(group_size)
     in_columns = pe.dequantizers is Dequantizers.PER_COLUMN
-    per_column = (*parts.weight, *parts.zero_point, *parts.output, *(parts.scale if in_columns else ()))
+    per_column = (*parts.weight, *parts.zero_point, *(parts.scale if in_columns else ()))
     leaves_pe = in_columns and pe.dequantization is Dequantization.AFTER_GROUP
     running_sums = rows * columns if leaves_pe and dataflow == "output_stationary" else 0
     return ArrayArea(
