@@ -18,10 +18,10 @@ beyond. All counts are of the whole batch.
 cycle, and on outputs one per column and cycle: it keeps up. After the group, weight-stationary, every
 column hands down one sum per cycle: it keeps up too. After the group, output-stationary, R PEs of a column
 finish a group in R consecutive cycles (row r one cycle after row r - 1, by the skew), and the column's
-dequantizer takes R cycles for them. The sums of the next group follow its length later: a group of l
-cycles that follows another one costs max(0, R - l) extra cycles, in which the array waits. The first group
-after an idle array follows none; a ragged last group counts with its own, shorter length. Dequantizers of
-their own for each block never stall.
+dequantizer takes R cycles for them. Row 0 finishes the next group its length of cycles later; where that is
+sooner, the streams pause before it (a bubble that travels with the skew), so that a group of l cycles that
+follows another one costs max(0, R - l) extra. The first group after an idle array follows none; a ragged last
+group counts with its own, shorter length. Dequantizers of their own for each block never stall.
 """
 
 from __future__ import annotations

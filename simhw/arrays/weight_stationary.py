@@ -1,11 +1,10 @@
-"""Weight-stationary dataflow: each PE keeps one weight; activations enter from the left, partial sums flow
-down.
+"""Weight-stationary dataflow: each PE keeps one weight; activations enter from the left, sums flow down.
 
-A fold holds ``rows`` consecutive k of ``columns`` outputs. Its weights are loaded in ``rows`` cycles, then
-m rows of activations stream through; row m leaves column c at the foot in cycle m + rows - 1 + c after
-that. So a fold takes rows + (rows - 1) + m + (columns - 1) cycles, and none of it overlaps within the
-fold. With a second weight register in each PE, loaded behind the wavefront at one weight per column and
-cycle, the next fold streams at once; it takes at least ``rows`` cycles to load.
+A fold holds ``rows`` consecutive k of ``columns`` outputs. Its weights are shifted down into place in
+``rows`` cycles, last row first, then m rows of activations stream through; row i leaves column c at the foot
+i + rows - 1 + c cycles after the stream began. So a fold takes rows + (rows - 1) + m + (columns - 1) cycles,
+and none of it overlaps within the fold. With a second weight register in each PE the next weights are shifted
+down behind the front of the running stream; the next fold streams at once, but not before they are in place.
 
 Partial sums of different folds meet in the output buffer: every fold writes them, every fold but the first
 reads them back. Where dequantization follows the group, a fold never crosses the end of a group, because
