@@ -1,7 +1,8 @@
 """What a bit pattern means: formats as data, one codec for all of them, and blocks that share scales."""
 
 from simhw.formats.block import BlockFormat
-from simhw.formats.codec import decode, encode, round_to
+from simhw.formats.codec import encode, round_to
+from simhw.formats.decoding import decode
 from simhw.formats.definition import decode_exact, encode_exact
 from simhw.formats.element import ElementFormat
 from simhw.formats.floating import FloatFormat, NanCodes

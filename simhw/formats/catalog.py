@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from simhw.formats.block import BlockFormat
+from simhw.formats.codebook import CodebookFormat
 from simhw.formats.element import ElementFormat
+from simhw.formats.families import integer_format, p3109_format
 from simhw.formats.floating import FloatFormat, NanCodes
 from simhw.formats.integer import IntegerFormat
 from simhw.formats.rounding import ScaleRule
@@ -99,17 +101,47 @@ MXINT8_ELEMENT = IntegerFormat(
     name="mxint8_element", width=8, is_signed=True, fraction_bits=6, symmetric=True, source=_MX
 )
 
+# Sign, then three bits of which the first one that is set tells the exponent: 0xx are integers, 11x is 4 or 6,
+# 101 is 8 and 100 is 16. Code 8 would be -0.
+FLINT4 = CodebookFormat(
+    name="flint4",
+    values=(0, 1, 2, 3, 16, 8, 4, 6, 0, -1, -2, -3, -16, -8, -4, -6),
+    source="Guo et al., ANT, MICRO 2022, arXiv 2208.14286; values as its artifact has them",
+)
+# Sign, two exponent bits from 2**5 on, one mantissa bit; the first code of each sign is left to zero.
+ABFLOAT4 = CodebookFormat(
+    name="abfloat4",
+    values=(0, 48, 64, 96, 128, 192, 256, 384, 0, -48, -64, -96, -128, -192, -256, -384),
+    source="Guo et al., OliVe, ISCA 2023, arXiv 2304.07493; exponent base 5 as its artifact has it",
+)
+NF4 = CodebookFormat(
+    name="nf4",
+    values=(
+        -1.0,
+        -0.6961928009986877,
+        -0.5250730514526367,
+        -0.39491748809814453,
+        -0.28444138169288635,
+        -0.18477343022823334,
+        -0.09105003625154495,
+        0.0,
+        0.07958029955625534,
+        0.16093020141124725,
+        0.24611230194568634,
+        0.33791524171829224,
+        0.44070982933044434,
+        0.5626170039176941,
+        0.7229568362236023,
+        1.0,
+    ),
+    source="Dettmers et al., QLoRA, 2023, arXiv 2305.14314; float32 values of bitsandbytes",
+)
+
 ELEMENTS: dict[str, ElementFormat] = {
     fmt.name: fmt
     for fmt in (
-        *(
-            IntegerFormat(name=f"int{width}", width=width, is_signed=True, source="two's complement")
-            for width in range(2, 33)
-        ),
-        *(
-            IntegerFormat(name=f"uint{width}", width=width, is_signed=False, source="unsigned binary")
-            for width in range(2, 33)
-        ),
+        *(integer_format(bits=bits, signed=True) for bits in range(2, 33)),
+        *(integer_format(bits=bits, signed=False) for bits in range(2, 33)),
         E4M3,
         E5M2,
         E3M2,
@@ -127,6 +159,15 @@ ELEMENTS: dict[str, ElementFormat] = {
         TF32,
         FP32,
         MXINT8_ELEMENT,
+        *(
+            p3109_format(bits=8, precision=precision, signed=signed, extended=extended)
+            for signed in (True, False)
+            for extended in (True, False)
+            for precision in range(1, 8)
+        ),
+        FLINT4,
+        ABFLOAT4,
+        NF4,
     )
 }
 

@@ -6,6 +6,7 @@ import math
 from fractions import Fraction
 
 from simhw.errors import InputError
+from simhw.formats.codebook import CodebookFormat
 from simhw.formats.element import ElementFormat, floor_log2, power_of_two
 from simhw.formats.floating import FloatFormat, NanCodes
 from simhw.formats.integer import IntegerFormat
@@ -31,7 +32,8 @@ def decode_exact(code: int, fmt: ElementFormat) -> Fraction | float:
         return integer * power_of_two(fmt.lsb_exponent)
     if isinstance(fmt, FloatFormat):
         return _decode_float(code, fmt)
-    raise InputError(f"{fmt.name} is not an element format")
+    assert isinstance(fmt, CodebookFormat)
+    return Fraction(fmt.values[code])
 
 
 def _decode_float(code: int, fmt: FloatFormat) -> Fraction | float:
@@ -114,7 +116,10 @@ def encode_exact(
         return _encode_integer(value, fmt, rounding, overflow, infinite or overflow, draw, draw_bits)
     if isinstance(fmt, FloatFormat):
         return _encode_float(value, fmt, rounding, overflow, infinite or overflow, draw, draw_bits)
-    raise InputError(f"{fmt.name} is not an element format")
+    assert isinstance(fmt, CodebookFormat)
+    if overflow is not Overflow.SATURATE or infinite not in (None, Overflow.SATURATE):
+        raise InputError(f"overflow is {overflow.value!r}, which {fmt.name} has not; take 'saturate'")
+    return _encode_codebook(value, fmt, rounding, draw, draw_bits)
 
 
 def _encode_integer(
@@ -217,3 +222,36 @@ def special_code(fmt: FloatFormat, policy: Overflow, negative: bool) -> int:
             f"{', infinity' * fmt.has_infinity}{', nan' * fmt.has_nan}"
         )
     raise InputError(f"{fmt.name} has no {policy.value}; take overflow='saturate'")
+
+
+def _encode_codebook(
+    value: Fraction | float, fmt: CodebookFormat, rounding: Rounding, draw: int, draw_bits: int
+) -> int:
+    if isinstance(value, float) and math.isnan(value):
+        raise InputError(f"{value} has no code in {fmt.name}")
+    (smallest, smallest_code), (largest, largest_code) = fmt.ascending[0], fmt.ascending[-1]
+    if value <= smallest:
+        return smallest_code
+    if value >= largest:
+        return largest_code
+    exact = Fraction(value)
+    rank = max(rank for rank, (entry, _) in enumerate(fmt.ascending) if entry <= exact)
+    return fmt.ascending[rank + rounds_to_upper_entry(exact, fmt, rank, rounding, draw, draw_bits)][1]
+
+
+def rounds_to_upper_entry(
+    value: Fraction, fmt: CodebookFormat, rank: int, rounding: Rounding, draw: int, draw_bits: int
+) -> bool:
+    """Return whether a value from entry ``rank`` on, below the next one, becomes that next one.
+
+    "Away from zero" is toward the entry with the larger magnitude (of two equal ones, the negative).
+    """
+    low, high = fmt.ascending[rank][0], fmt.ascending[rank + 1][0]
+    if value == low:
+        return False
+    upward = abs(low) < abs(high)
+    inner = rank if upward else rank + 1
+    fraction = abs(value - fmt.ascending[inner][0]) / (high - low)
+    odd = (inner - fmt.even_rank) % 2 == 1
+    away = round_steps(fraction, rounding, odd=odd, negative=not upward, draw=draw, draw_bits=draw_bits)
+    return bool(away) is upward

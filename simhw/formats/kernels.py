@@ -5,7 +5,7 @@ Formats arrive as tuples of integers at run time, so one compilation serves all 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -55,7 +55,6 @@ class IntegerParameters(NamedTuple):
     maximum: int
     mask: int
     wrap: int
-    accepts_infinite: int
 
 
 @njit(cache=True, nogil=True)
@@ -207,3 +206,10 @@ def encode_integer(
             integer = min(max(integer, p.minimum), p.maximum)
         codes[i] = integer & p.mask
     return nans, infinities
+
+
+@njit(cache=True, nogil=True)
+def look_up(codes: NDArray[Any], values: NDArray[Any], table: NDArray[Any]) -> None:
+    """Write ``table[codes]`` into ``values``; every code is an index of the table."""
+    for i in range(codes.size):
+        values[i] = table[np.uint64(codes[i])]

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simhw.errors import InputError
-from simhw.formats.arrays import as_values
+from simhw.formats.arrays import Codes, as_values
 from simhw.formats.block import BlockFormat
-from simhw.formats.codec import Codes, decode, encode
+from simhw.formats.codec import encode
+from simhw.formats.decoding import decode
 from simhw.formats.names import AnyFormat, get_block_format
 from simhw.formats.rounding import Rounding, ScaleRule, choose
 
