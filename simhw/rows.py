@@ -208,6 +208,14 @@ def _agree(given: object, found: object) -> bool:
     return given == found
 
 
+def by_model(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Return the rows of each network, networks and rows in the order in which they first appear."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.model, []).append(row)
+    return groups
+
+
 def to_json(rows: Iterable[Row]) -> str:
     """Return the rows as a strict JSON array, one row per line."""
     lines = ",\n".join(json.dumps(row.to_dict(), allow_nan=False) for row in rows)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simhw.errors import InputError
-from simhw.rows import ENERGY_PARTS, LayerRow, Row, from_json, to_csv, to_json
+from simhw.rows import ENERGY_PARTS, LayerRow, Row, by_model, from_json, to_csv, to_json
 
 ENERGY = {"multiply": 1.5, "accumulate": 2.0, "dequantize": 0.25, "vector": 0.0, "sram": 8.0, "dram": 64.0}
 
@@ -333,3 +333,10 @@ def test_refused_files(text, sentence):
 def test_rows_are_frozen():
     with pytest.raises(AttributeError):
         row().cycles = 1
+
+
+def test_rows_by_network_keep_their_order():
+    rows = [row(model=model, datapath=datapath) for model, datapath in [("b", "2"), ("a", "1"), ("b", "1")]]
+    groups = by_model(rows)
+    assert list(groups) == ["b", "a"]
+    assert groups["b"] == [rows[0], rows[2]]
