@@ -108,7 +108,7 @@ def _energy_axis(axes: Axes, energy_uj: Sequence[float]) -> None:
         axes.xaxis.set_minor_locator(NullLocator())
     else:
         axes.xaxis.set_major_locator(MaxNLocator(7))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.6g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.12g}"))
 
 
 def _metric_axis(axes: Axes, row: Row) -> None:
@@ -201,7 +201,7 @@ def energy_by_part(rows: Sequence[Row]) -> str:
         axes.set_ylim(len(rows) - 0.45, -0.55)
         axes.set_xlim(0, max([*start, 1e-12]) * 1.14)
         axes.xaxis.set_major_locator(MaxNLocator(7))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.6g}"))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.12g}"))
         axes.set_xlabel("energy of the run, µJ")
         axes.grid(True, axis="x")
         axes.set_axisbelow(True)

@@ -24,7 +24,7 @@ WIDTH_INCHES = 13.2
 PIXELS_PER_INCH = 96
 POINTS_PER_INCH = 72
 
-STYLE: Any = {  # matplotlib types its keys since 3.11
+STYLE: Any = {  # Any, because not every matplotlib types these keys
     "svg.fonttype": "none",
     "svg.hashsalt": "simhw",
     "font.family": ["DejaVu Sans"],  # ships with matplotlib and is wider than what browsers take instead

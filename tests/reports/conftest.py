@@ -76,7 +76,8 @@ PERPLEXITY = {
 }  # fmt: skip
 TOP1 = {
     "fp32": 468, "fp16": 468, "bf16": 468, "w8a8_int8": 467, "w4a8_dequantize_first": 461, "w4a8_mixpe": 461,
-    "w4a16_mixpe": 462, "fp8_e4m3_fp32": 466, "hopper_e4m3_fp32": 466, "mxfp8": 467, "mxfp4": 436, "nvfp4": 452,
+    "w4a16_mixpe": 462, "fp8_e4m3_fp32": 466, "hopper_e4m3_fp32": 466, "mxfp8": 467, "mxfp4": 436,
+    "nvfp4": 452,
 }  # fmt: skip
 
 

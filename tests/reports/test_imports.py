@@ -11,10 +11,3 @@ def test_nothing_heavy_is_imported(module):
     code = f"import sys, {module}; print([name for name in {HEAVY} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"
-
-
-@pytest.mark.parametrize("module", ["simhw.reports.table", "simhw.reports.overview"])
-def test_a_report_imports_no_kernels(module):
-    code = f"import sys, {module}; print([name for name in ('torch', 'numba') if name in sys.modules])"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout == "[]\n"

@@ -101,6 +101,15 @@ def test_energies_close_together_have_a_linear_axis(llama_rows):
     assert len(marks) >= 3
 
 
+def test_large_energies_are_written_out(llama_rows):
+    rows = [
+        dataclasses.replace(row, energy_pj={part: 1e3 * energy for part, energy in row.energy_pj.items()})
+        for row in llama_rows
+    ]
+    assert "10,000,000" in texts(plots.accuracy_against_energy(rows))
+    assert not any("e+" in text for figure in FIGURES for text in texts(figure(rows)))
+
+
 def test_a_row_without_a_number_has_no_point(llama_rows):
     broken = dataclasses.replace(llama_rows[-1], metric=math.nan)
     names = texts(plots.accuracy_against_energy([*llama_rows[:-1], broken]))
