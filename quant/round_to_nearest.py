@@ -68,9 +68,7 @@ class RoundToNearest:
 METHOD = RoundToNearest()
 
 
-def _rows(
-    values: FloatArray, scheme: OperandScheme, rows_per_scale: int, static: ValueRange | None
-) -> Operand:
+def _rows(values: FloatArray, scheme: OperandScheme, rows_per_scale: int, static: ValueRange | None) -> Operand:
     """One scale per ``rows_per_scale`` consecutive rows (static: the same one for all)."""
     batch, rows, k = values.shape
     if batch * rows % rows_per_scale:
@@ -158,19 +156,17 @@ def _limits(scheme: OperandScheme) -> tuple[int, int] | float:
     return int(form.min_value), int(form.max_value)
 
 
-def _scale(
-    low: FloatArray, high: FloatArray, scheme: OperandScheme
-) -> tuple[FloatArray, NDArray[np.int32] | None]:
+def _scale(low: FloatArray, high: FloatArray, scheme: OperandScheme) -> tuple[FloatArray, NDArray[np.int32] | None]:
     """Return scales (rounded to the scale format) and zero points for ranges."""
     limits = _limits(scheme)
     if scheme.symmetric:
         largest = np.float32(limits if isinstance(limits, float) else limits[1])
-        scale = np.maximum(-low, high) / largest
+        scale = np.asarray(np.maximum(-low, high) / largest, np.float32)
     elif isinstance(limits, float):
         raise InputError(f"format {scheme.format} has no zero point; choose symmetric: true")
     else:
         low, high = np.minimum(low, np.float32(0)), np.maximum(high, np.float32(0))
-        scale = (high - low) / np.float32(limits[1] - limits[0])
+        scale = np.asarray((high - low) / np.float32(limits[1] - limits[0]), np.float32)
     scale = _store(scale, scheme.scale_format)
     if scheme.symmetric or isinstance(limits, float):
         return scale, None

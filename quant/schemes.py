@@ -33,7 +33,12 @@ def _group_weights(group_size: int = 128, *, name: str = "uint4", symmetric: boo
 
 def _uniform(name: str, description: str, operand: OperandScheme, source: str) -> Scheme:
     return Scheme(
-        name=name, description=description, weight=operand, activation=operand, attention=operand, source=source
+        name=name,
+        description=description,
+        weight=operand,
+        activation=operand,
+        attention=operand,
+        source=source,
     )
 
 

@@ -1,1 +1,44 @@
+"""simhw: bit-accurate emulation of int8, FP8, FP4 and MixPE datapaths, accuracy next to cycles and energy."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from simhw.errors import InputError
+    from simhw.experiment import Experiment, run, run_experiment
+    from simhw.explain import explain
+    from simhw.formats import decode, encode, quantize_blocks
+    from simhw.rows import Row
+
+__all__ = [
+    "Experiment",
+    "InputError",
+    "Row",
+    "decode",
+    "encode",
+    "explain",
+    "quantize_blocks",
+    "run",
+    "run_experiment",
+]
+
+_HOMES = {
+    "Experiment": "simhw.experiment",
+    "InputError": "simhw.errors",
+    "Row": "simhw.rows",
+    "decode": "simhw.formats",
+    "encode": "simhw.formats",
+    "explain": "simhw.explain",
+    "quantize_blocks": "simhw.formats",
+    "run": "simhw.experiment",
+    "run_experiment": "simhw.experiment",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import public names when they are first used, so that ``import simhw`` costs nothing."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'simhw' has no attribute {name!r}")

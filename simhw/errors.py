@@ -13,6 +13,21 @@ class InputError(ValueError):
     """Bad input by the user. The command line prints the sentence and exits with 2, without a traceback."""
 
 
+_LISTED = {
+    "model": "models",
+    "datapath": "datapaths",
+    "scheme": "schemes",
+    "format": "formats",
+    "pe": "pes",
+    "dataflow": "dataflows",
+    "technology": "technologies",
+    "method": "methods",
+    "operator": "operators",
+    "entry": "",
+}
+"""Kinds that ``simhw list`` shows, and under which name."""
+
+
 def unknown_name(kind: str, given: str, allowed: Iterable[str]) -> InputError:
     """Return the error for a name that is not in a catalogue, with the nearest names that are.
 
@@ -21,6 +36,6 @@ def unknown_name(kind: str, given: str, allowed: Iterable[str]) -> InputError:
     """
     names = sorted(allowed)
     near = difflib.get_close_matches(given, names, n=3, cutoff=0.5) or names[:8]
-    return InputError(
-        f"{kind} is {given!r}, which is not known; nearest: {', '.join(near)} (see 'simhw list {kind}s')"
-    )
+    command = f"simhw list {_LISTED[kind]}".rstrip() if kind in _LISTED else ""
+    where = f"see '{command}'" if command else "choose one of these"
+    return InputError(f"{kind} is {given!r}, which is not known; nearest: {', '.join(near)} ({where})")

@@ -11,7 +11,7 @@ import numpy as np
 from simhw.errors import InputError
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.engine import multiply, prepare_weights
-from simhw.gemm.operand import Operand
+from simhw.gemm.operand import Operand, Storage
 from simhw.graph.base import Array, FloatArray, Graph, Kind, Matmul, Node, Operator, Ref, inputs_of
 from simhw.graph.ops import operators
 from simhw.noise import Noise
@@ -27,12 +27,14 @@ class Arithmetic:
         scheme: how tensors become codes.
         method: the quantization method that follows the scheme.
         static: calibrated ranges by step label, for static scales.
+        chain: longest run of k in one chain of rounded sums, where the array cuts them (see ``engine.multiply``).
     """
 
     datapath: Datapath
     scheme: Scheme
     method: Method
     static: Mapping[str, ValueRange] = field(default_factory=dict)
+    chain: int | None = None
 
 
 @dataclass(kw_only=True)
@@ -43,8 +45,8 @@ class Step:
         label, operator, kind: which step.
         m, n, k, batch: of the GEMM, 0 for vector steps.
         elements: values that a vector step (or the quantization of a GEMM's activations) works on.
-        weight_operand: the prepared weights, None where both operands are activations.
-        operand: how the second operand was stored (format, groups, scale widths) on its last use.
+        activation, weight: how the two operands of a GEMM are stored, None for vector steps.
+        attention: whether both operands are activations.
         noise: error of the output against the float reference.
         overflows, saturations: as the engine counts them.
         kernel, why: the planner's choice and proof.
@@ -57,8 +59,9 @@ class Step:
     k: int = 0
     batch: int = 0
     elements: int = 0
-    operand: Operand | None = None
-    first_operand: Operand | None = None
+    activation: Storage | None = None
+    weight: Storage | None = None
+    attention: bool = False
     noise: Noise = field(default_factory=Noise)
     overflows: int = 0
     saturations: int = 0
@@ -151,7 +154,8 @@ class _Run:
     def __init__(self, graph: Graph, arithmetic: Arithmetic) -> None:
         self.graph = graph
         self.arithmetic = arithmetic
-        self.weights: dict[str, Operand] = {}
+        self.stored: dict[str, Operand] = {}
+        self.prepared: dict[str, Operand] = {}
         self.last = _last_uses(graph)
         self.steps = {
             node.name: Step(label=node.label, operator=operators()[node.operator])
@@ -189,12 +193,14 @@ class _Run:
         step.batch, step.m = (batch // samples, m) if gemm.samples_in_batch else (batch, m // samples)
         step.n, step.k = gemm.b.shape[1], k
         step.elements = gemm.a.size // samples
+        step.attention = step_is_attention(node)
         try:
-            a, b = self._operands(node, gemm, batch * m // samples)
-            product = multiply(a, b, self.arithmetic.datapath, bias=gemm.bias)
+            a, stored = self._operands(node, gemm, batch * m // samples)
+            step.activation, step.weight = Storage.of(a), Storage.of(stored)
+            b = self._prepared(node, stored)
+            product = multiply(a, b, self.arithmetic.datapath, bias=gemm.bias, chain=self.arithmetic.chain)
         except InputError as error:
             raise InputError(f"layer {node.label} (m={step.m}, n={step.n}, k={k}): {error}") from error
-        step.first_operand, step.operand = a, b
         step.overflows += product.overflows
         step.saturations += product.saturations
         step.kernel, step.why = product.plan.kernel.value, product.plan.why
@@ -210,14 +216,26 @@ class _Run:
             rows_per_tensor=rows,
             static=self.arithmetic.static.get(node.label),
         )
-        if operators()[node.operator].weight is None:
+        if step_is_attention(node):
             per_sample = gemm.b.shape[0] * gemm.b.shape[1] * rows // (gemm.a.shape[0] * gemm.a.shape[1])
             return a, method.quantize(gemm.b, fit_group(scheme.attention, k), rows_per_tensor=per_sample)
-        if node.name not in self.weights:
+        if node.name not in self.stored:
             check_finite(gemm.b, "the weight")
-            quantized = method.quantize(gemm.b, fit_group(scheme.weight, k))
-            self.weights[node.name] = prepare_weights(quantized, self.arithmetic.datapath)
-        return a, self.weights[node.name]
+            self.stored[node.name] = method.quantize(gemm.b, fit_group(scheme.weight, k))
+        return a, self.stored[node.name]
+
+    def _prepared(self, node: Node, stored: Operand) -> Operand:
+        """Return the second operand as the multiplier sees it; weights are converted once."""
+        if step_is_attention(node):
+            return stored
+        if node.name not in self.prepared:
+            self.prepared[node.name] = prepare_weights(stored, self.arithmetic.datapath)
+        return self.prepared[node.name]
+
+
+def step_is_attention(node: Node) -> bool:
+    """Return whether both operands of a GEMM are activations."""
+    return operators()[node.operator].weight is None
 
 
 def fit_group(scheme: OperandScheme, k: int) -> OperandScheme:

@@ -139,18 +139,18 @@ class Row:
 
     @property
     def worst_layer(self) -> str | None:
-        """Name of the layer with the lowest SQNR (NaN is below all), None when no layer has any error."""
+        """Name of the GEMM with the lowest SQNR (NaN is below all), None when none has any error."""
         worst = self._worst()
         return None if worst is None else worst.name
 
     @property
     def worst_layer_sqnr_db(self) -> float:
-        """SQNR of the worst layer, infinity when no layer has any error."""
+        """SQNR of the worst GEMM, infinity when none has any error."""
         worst = self._worst()
         return math.inf if worst is None else worst.sqnr_db
 
     def _worst(self) -> LayerRow | None:
-        layers = [layer for layer in self.layers if layer.sqnr_db != math.inf]
+        layers = [layer for layer in self.layers if layer.k and layer.sqnr_db != math.inf]
         return min(layers, key=lambda x: -math.inf if math.isnan(x.sqnr_db) else x.sqnr_db, default=None)
 
     def to_dict(self) -> dict[str, Any]:
@@ -195,8 +195,7 @@ def _order_parts(record: Row | LayerRow) -> None:
     energy_pj = record.energy_pj
     if set(energy_pj) != set(ENERGY_PARTS) or not all(0 <= part < math.inf for part in energy_pj.values()):
         raise InputError(
-            f"energy_pj is {energy_pj!r}, must give a finite number >= 0 for each of "
-            f"{', '.join(ENERGY_PARTS)}"
+            f"energy_pj is {energy_pj!r}, must give a finite number >= 0 for each of {', '.join(ENERGY_PARTS)}"
         )
     object.__setattr__(record, "energy_pj", {part: energy_pj[part] for part in ENERGY_PARTS})
 
@@ -227,9 +226,7 @@ def from_json(text: str) -> list[Row]:
     try:
         data = json.loads(text, parse_constant=_refuse_constant)
     except ValueError as error:
-        raise InputError(
-            f"result file is not JSON ({error}); give a file that 'simhw run --json' wrote"
-        ) from error
+        raise InputError(f"result file is not JSON ({error}); give a file that 'simhw run --json' wrote") from error
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
         raise InputError("result file holds no list of rows; give a file that 'simhw run --json' wrote")
     return [Row.from_dict(item) for item in data]

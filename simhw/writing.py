@@ -103,7 +103,5 @@ def _sentence(path: str | os.PathLike[str], error: OSError, size: int) -> str:
     given = f"output file {os.fspath(path)!r} was not written"
     unchanged = "an older file of that name is unchanged"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return (
-            f"{given}: no space left for its {size:,} bytes ({unchanged}); free some or choose another place"
-        )
+        return f"{given}: no space left for its {size:,} bytes ({unchanged}); free some or choose another place"
     return f"{given}: {error.strerror or error} ({unchanged}); choose another place"

@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from simhw.accumulators.base import Number
-from simhw.accumulators.rounding import FLOAT32, FLOAT32_TOWARD_ZERO, Precision, exponent_of, round_to_precision
+from simhw.accumulators.rounding import (
+    FLOAT32,
+    FLOAT32_TOWARD_ZERO,
+    Precision,
+    exponent_of,
+    round_to_precision,
+)
 
 
 class Order(enum.Enum):

@@ -31,10 +31,18 @@ class Precision:
 
 FLOAT32 = Precision(name="fp32", significand_bits=24, minimum_exponent=-126, maximum_exponent=127)
 FLOAT32_TOWARD_ZERO = Precision(
-    name="fp32 (toward zero)", significand_bits=24, minimum_exponent=-126, maximum_exponent=127, toward_zero=True
+    name="fp32 (toward zero)",
+    significand_bits=24,
+    minimum_exponent=-126,
+    maximum_exponent=127,
+    toward_zero=True,
 )
 E8M13_TOWARD_ZERO = Precision(
-    name="E8M13 (toward zero)", significand_bits=14, minimum_exponent=-126, maximum_exponent=127, toward_zero=True
+    name="E8M13 (toward zero)",
+    significand_bits=14,
+    minimum_exponent=-126,
+    maximum_exponent=127,
+    toward_zero=True,
 )
 FLOAT16 = Precision(name="fp16", significand_bits=11, minimum_exponent=-14, maximum_exponent=15)
 

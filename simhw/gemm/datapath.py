@@ -13,7 +13,8 @@ class Datapath:
 
     One output is, in this order, every step rounded to nearest even in fp32 unless the accumulator says otherwise:
 
-    1. per group of k: the sum of products in ``accumulator`` (zero points are subtracted inside the sum);
+    1. per group of k: the sum of products of codes in ``accumulator``, then minus zero point times sum of
+       activations, exactly;
     2. that sum as fp32, times the product of the two operands' group scales, added to the running fp32 sum in
        the order of the groups (without groups: the fp32 sum itself);
     3. times the activation's row scale, times the weight's row scale;

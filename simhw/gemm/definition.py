@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.accumulators import Exact, wrap
+from simhw.accumulators import Exact, Number, wrap
 from simhw.accumulators.rounding import FLOAT32, Precision, round_to_precision
 from simhw.formats import get_element_format
 from simhw.formats.definition import decode_exact
@@ -32,45 +33,65 @@ def define(a: Operand, b: Operand, datapath: Datapath, bias: NDArray[np.float32]
     return out
 
 
-def _output(
-    a: Operand, b: Operand, datapath: Datapath, index: tuple[int, int, int], bias: Fraction | None
-) -> Fraction:
+def _output(a: Operand, b: Operand, datapath: Datapath, index: tuple[int, int, int], bias: Fraction | None) -> Number:
     i, row, column = index
-    total = Fraction(0)
+    total: Number = Fraction(0)
     for group, ks in enumerate((b if b.group_size else a).group_slices()):
-        x = [_integer(a, i, row, k, group) for k in range(ks.start, ks.stop)]
-        y = [_integer(b, i, column, k, group) for k in range(ks.start, ks.stop)]
-        exact = Fraction(datapath.accumulator.dot([float(v) for v in x], [float(v) for v in y]))
-        if isinstance(datapath.accumulator, Exact) and datapath.accumulator.bits is not None:
-            unit = Fraction(2) ** (get_element_format(a.format).lsb_exponent + get_element_format(b.format).lsb_exponent)
-            exact = wrap(int(exact / unit), datapath.accumulator.bits) * unit
-        term = _fp32(exact)
+        x = [_element(a, i, row, k) for k in range(ks.start, ks.stop)]
+        y = [_element(b, i, column, k) for k in range(ks.start, ks.stop)]
+        zero = 0 if b.zero_point is None else int(b.zero_point[i, column, group if b.group_size else 0])
+        held = _group_sum(datapath, x, y, a, b)
+        term = _fp32(held - zero * sum(x) if isinstance(held, Fraction) else held)
         if a.group_scale is not None or b.group_scale is not None:
-            scale = _fp32(_scale(a, i, row, group) * _scale(b, i, column, group))
-            term = _fp32(term * scale)
-        total = _fp32(total + term)
+            scale = _multiply(_scale(a, i, row, group), _scale(b, i, column, group))
+            term = _multiply(term, scale)
+        total = _add(total, term)
     for operand, line in ((a, row), (b, column)):
         if operand.row_scale is not None:
-            total = _fp32(total * Fraction(float(operand.row_scale[i, line])))
+            total = _multiply(total, Fraction(float(operand.row_scale[i, line])))
     if bias is not None:
-        total = _fp32(total + bias)
-    precision = _OUTPUTS[datapath.output]
-    largest = Fraction(get_element_format(datapath.output).max_value)
-    rounded = round_to_precision(total, precision)
-    if isinstance(rounded, Fraction):
+        total = _add(total, bias)
+    return _saturate(total, datapath.output)
+
+
+def _saturate(value: Number, output: str) -> Number:
+    rounded = round_to_precision(value, _OUTPUTS[output]) if isinstance(value, Fraction) else value
+    if isinstance(rounded, Fraction) or math.isnan(rounded):
         return rounded
+    largest = Fraction(get_element_format(output).max_value)
     return largest if rounded > 0 else -largest
 
 
-def _integer(operand: Operand, i: int, row: int, k: int, group: int) -> Fraction:
-    """Return one decoded element, its zero point subtracted."""
-    value = Fraction(decode_exact(int(operand.codes[i, row, k]), get_element_format(operand.format)))
-    return value if operand.zero_point is None else value - int(operand.zero_point[i, row, group])
+def _group_sum(datapath: Datapath, x: list[Fraction], y: list[Fraction], a: Operand, b: Operand) -> Number:
+    """Return what the accumulator holds after one group: codes as they are, zero points not yet subtracted."""
+    exact = datapath.accumulator.dot([float(v) for v in x], [float(v) for v in y])
+    if not isinstance(datapath.accumulator, Exact) or datapath.accumulator.bits is None:
+        return exact
+    units = (get_element_format(operand.format).lsb_exponent for operand in (a, b))
+    unit = Fraction(2) ** sum(units)
+    return wrap(int(Fraction(exact) / unit), datapath.accumulator.bits) * unit
+
+
+def _element(operand: Operand, i: int, row: int, k: int) -> Fraction:
+    return Fraction(decode_exact(int(operand.codes[i, row, k]), get_element_format(operand.format)))
 
 
 def _scale(operand: Operand, i: int, row: int, group: int) -> Fraction:
     return Fraction(1) if operand.group_scale is None else Fraction(float(operand.group_scale[i, row, group]))
 
 
-def _fp32(value: Fraction) -> Fraction:
-    return Fraction(round_to_precision(value, FLOAT32))
+def _fp32(value: Number) -> Number:
+    return round_to_precision(value, FLOAT32) if isinstance(value, Fraction) else value
+
+
+def _multiply(x: Number, y: Number) -> Number:
+    """Return ``x * y`` in fp32; infinities, which an fp16 accumulator can leave, follow IEEE 754."""
+    if isinstance(x, Fraction) and isinstance(y, Fraction):
+        return _fp32(x * y)
+    return float(x) * float(y)
+
+
+def _add(x: Number, y: Number) -> Number:
+    if isinstance(x, Fraction) and isinstance(y, Fraction):
+        return _fp32(x + y)
+    return float(x) + float(y)

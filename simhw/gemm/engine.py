@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.accumulators import Exact
+from simhw.accumulators import Accumulator, Exact, Ieee
 from simhw.errors import InputError
 from simhw.formats import get_element_format, round_to
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.dequantize_first import dequantize_before_multiplier
-from simhw.gemm.operand import Operand
+from simhw.gemm.operand import Operand, Values
 from simhw.gemm.plan import Extent, Plan, extent_of, plan_sum
 from simhw.gemm.sums import Sums, group_sums
 
@@ -35,7 +35,12 @@ class Product:
 
 
 def multiply(
-    a: Operand, b: Operand, datapath: Datapath, *, bias: NDArray[np.float32] | None = None
+    a: Operand,
+    b: Operand,
+    datapath: Datapath,
+    *,
+    bias: NDArray[np.float32] | None = None,
+    chain: int | None = None,
 ) -> Product:
     """Return ``a @ b.T (+ bias)`` as ``datapath`` computes it (see :class:`Datapath` for the order of steps).
 
@@ -44,6 +49,8 @@ def multiply(
         b: weights (or keys, or values), ``(batch, n, k)``.
         datapath: the numeric contract.
         bias: ``(n,)`` or ``(batch, 1, n)`` float32, or None.
+        chain: longest run of k that a rounding accumulator sums before the run's sum joins the output in fp32
+            (weight-stationary arrays: their rows); None: all of a group. Exact accumulators are not affected.
 
     Raises:
         InputError: formats that the datapath does not take, shapes or groups that do not match, a sum that the
@@ -60,8 +67,8 @@ def multiply(
     result: NDArray[np.float32] | None = None
     overflows = 0
     for group, ks in enumerate(slices):
-        sums = group_sums(plan, datapath.accumulator, x[:, :, ks], y[:, :, ks], extents)
-        sums, lost = _fit(sums, datapath, extents, ks.stop - ks.start)
+        sums = _chained(plan, datapath.accumulator, x[:, :, ks], y[:, :, ks], extents, chain)
+        sums, lost = _fit(sums, datapath, extents, ks.stop - ks.start, _zero_term(x, b, ks, group))
         overflows += lost
         term = _to_float32(sums, extents)
         if scale is not None:
@@ -82,6 +89,25 @@ def multiply(
         saturations=saturations,
         plan=plan,
     )
+
+
+def _chained(
+    plan: Plan,
+    accumulator: Accumulator,
+    x: Values,
+    y: Values,
+    extents: tuple[Extent, Extent],
+    chain: int | None,
+) -> Sums:
+    """Return the sums over k, for a rounding accumulator in runs of ``chain`` whose sums are added in order."""
+    k = x.shape[2]
+    if chain is None or chain >= k or not isinstance(accumulator, Ieee):
+        return group_sums(plan, accumulator, x, y, extents)
+    runs = [slice(start, start + chain) for start in range(0, k, chain)]
+    total = group_sums(plan, accumulator, x[:, :, runs[0]], y[:, :, runs[0]], extents)
+    for run in runs[1:]:
+        total = total + group_sums(plan, accumulator, x[:, :, run], y[:, :, run], extents)
+    return total
 
 
 def prepare_weights(b: Operand, datapath: Datapath) -> Operand:
@@ -118,22 +144,41 @@ def _unit(operand: Operand) -> int:
     return int(get_element_format(operand.format).lsb_exponent)
 
 
+def _zero_term(x: Values, b: Operand, ks: slice, group: int) -> NDArray[np.float64] | None:
+    """Return ``zero point * sum of x``, which the dequantizer subtracts from the accumulator's sum of ``q * x``."""
+    if b.zero_point is None:
+        return None
+    totals = x[:, :, ks].astype(np.float64).sum(axis=2)
+    zeros = b.zero_point[:, None, :, group if b.group_size else 0].astype(np.float64)
+    return np.asarray(totals[:, :, None] * zeros)
+
+
 def _fit(
-    sums: Sums, datapath: Datapath, extents: tuple[Extent, Extent], k: int
+    sums: Sums,
+    datapath: Datapath,
+    extents: tuple[Extent, Extent],
+    k: int,
+    zero_term: NDArray[np.float64] | None,
 ) -> tuple[Sums, int]:
-    """Wrap integer sums to the accumulator's width; return them and how many did not fit."""
+    """Wrap the accumulator's sums to its width; return what the dequantizer makes of them and how many wrapped.
+
+    The accumulator holds ``sum(q * x)``; a zero point is subtracted behind it, in an adder that never overflows.
+    """
     accumulator = datapath.accumulator
     if not isinstance(accumulator, Exact) or accumulator.bits is None:
         return sums, 0
     if not (extents[0].finite and extents[1].finite):
         return sums, 0
-    if k * extents[0].largest * extents[1].largest < 1 << (accumulator.bits - 1):
+    if zero_term is None and k * extents[0].largest * extents[1].largest < 1 << (accumulator.bits - 1):
         return sums, 0
     unit = extents[0].unit + extents[1].unit
-    integers = sums if sums.dtype == np.int64 else np.ldexp(sums, -unit).astype(np.int64)
+    exact = sums if sums.dtype == np.int64 else np.ldexp(sums.astype(np.float64), -unit)
+    integers = exact.astype(np.int64)
+    subtracted = np.int64(0) if zero_term is None else np.ldexp(zero_term, -unit).astype(np.int64)
+    held = integers + subtracted
     half = np.int64(1 << (accumulator.bits - 1))
-    wrapped = ((integers + half) & np.int64((1 << accumulator.bits) - 1)) - half
-    return wrapped.astype(np.int64), int(np.count_nonzero(wrapped != integers))
+    wrapped = ((held + half) & np.int64((1 << accumulator.bits) - 1)) - half
+    return wrapped - subtracted, int(np.count_nonzero(wrapped != held))
 
 
 def _to_float32(sums: Sums, extents: tuple[Extent, Extent]) -> NDArray[np.float32]:
@@ -156,5 +201,3 @@ def _group_scales(a: Operand, b: Operand) -> tuple[NDArray[np.float32], NDArray[
         return np.broadcast_to(operand.group_scale, (*operand.codes.shape[:2], groups))
 
     return of(a), of(b)
-
-

@@ -27,7 +27,7 @@ class Operand:
         format: element format name.
         group_size: k per group, the last group may be shorter; None means that all of k is one group.
         group_scale: ``(batch, rows, groups)`` float32, applied to each group's sum; None without groups.
-        zero_point: ``(batch, rows, groups)`` int32, subtracted inside the sum; None where symmetric.
+        zero_point: ``(batch, rows, groups)`` int32, of weights only; None where symmetric.
         row_scale: ``(batch, rows)`` float32, applied to the finished sum; None means 1.
         scale_bits, zero_point_bits: storage of one scale and one zero point (traffic and capacity).
     """
@@ -84,7 +84,7 @@ class Operand:
             return values
         size = self.group_size or self.codes.shape[2]
         zero = np.repeat(self.zero_point.astype(values.dtype), size, axis=2)
-        return values - zero[:, :, : values.shape[2]]
+        return np.asarray(values - zero[:, :, : values.shape[2]], values.dtype)
 
     def dequantize(self) -> NDArray[np.float64]:
         """Return the real values that the codes stand for, in float64 (an aid for inspection, not a datapath)."""
@@ -95,6 +95,52 @@ class Operand:
         if self.row_scale is not None:
             values *= self.row_scale[:, :, None]
         return values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storage:
+    """How an operand lies in memory, without its values.
+
+    Attributes:
+        format: element format name.
+        bits: per element.
+        group_size: k per group, None where all of k is one.
+        group_scale_bits: scale and zero point of one group, 0 without.
+        row_scale_bits: scale (and zero point) of one row, 0 without.
+        zero_points: whether there are zero points.
+    """
+
+    format: str
+    bits: int
+    group_size: int | None = None
+    group_scale_bits: int = 0
+    row_scale_bits: int = 0
+    zero_points: bool = False
+
+    @classmethod
+    def of(cls, operand: Operand) -> Storage:
+        """Describe an operand."""
+        grouped = operand.group_scale is not None
+        scale_bits = operand.scale_bits + operand.zero_point_bits
+        row_bits = 32 if grouped else scale_bits
+        return cls(
+            format=operand.format,
+            bits=get_element_format(operand.format).bits,
+            group_size=operand.group_size,
+            group_scale_bits=scale_bits if grouped else 0,
+            row_scale_bits=0 if operand.row_scale is None else row_bits,
+            zero_points=operand.zero_point is not None,
+        )
+
+    @property
+    def has_scales(self) -> bool:
+        """Whether values were scaled on their way to codes (a plain cast needs no scale)."""
+        return self.group_scale_bits + self.row_scale_bits > 0
+
+    def total_bits(self, rows: int, k: int) -> int:
+        """Return the bits of ``rows`` x ``k`` elements with their scales."""
+        groups = -(-k // self.group_size) if self.group_size else 1
+        return rows * (k * self.bits + groups * self.group_scale_bits + self.row_scale_bits)
 
 
 def check_group_size(group_size: int, k: int) -> None:

@@ -118,7 +118,8 @@ def split_shift(largest: int) -> int:
 
 def _plan_aligned(accumulator: Aligned, k: int, a: Extent, b: Extent) -> Plan:
     general = Plan(
-        kernel=Kernel.ALIGNED_GENERAL, why="integers as in the definition: the fast kernel's ranges are not certified"
+        kernel=Kernel.ALIGNED_GENERAL,
+        why="integers as in the definition: the fast kernel's ranges are not certified",
     )
     smallest = a.smallest_exponent + b.smallest_exponent
     largest = (k * a.largest * b.largest).bit_length() + a.unit + b.unit

@@ -16,9 +16,7 @@ from simhw.gemm.threads import over_rows
 Sums = NDArray[np.float32] | NDArray[np.float64] | NDArray[np.int64]
 
 
-def group_sums(
-    plan: Plan, accumulator: Accumulator, a: Values, b: Values, extents: tuple[Extent, Extent]
-) -> Sums:
+def group_sums(plan: Plan, accumulator: Accumulator, a: Values, b: Values, extents: tuple[Extent, Extent]) -> Sums:
     """Return the sums ``(batch, m, n)`` of ``a`` (batch, m, k) and ``b`` (batch, n, k) in the accumulator's bits.
 
     Integer accumulators return exact integers times the product of the units (as floats, or int64 in units).
@@ -46,7 +44,7 @@ def _split(a: Values, b: Values, extents: tuple[Extent, Extent]) -> NDArray[np.i
     y = np.ldexp(b.astype(np.float64), -extents[1].unit).swapaxes(1, 2)
     high = np.floor(np.ldexp(y, -shift))
     low = y - np.ldexp(high, shift)
-    return (np.matmul(x, high).astype(np.int64) << shift) + np.matmul(x, low).astype(np.int64)
+    return np.asarray((np.matmul(x, high).astype(np.int64) << shift) + np.matmul(x, low).astype(np.int64))
 
 
 def _sequential(a: Values, b: Values) -> NDArray[np.float32]:
@@ -56,7 +54,9 @@ def _sequential(a: Values, b: Values) -> NDArray[np.float32]:
     y = np.ascontiguousarray(b.swapaxes(1, 2), np.float32)
     out = np.zeros((x.shape[0], x.shape[1], y.shape[2]), np.float32)
     over_rows(
-        lambda i, first, last: sequential_fma(x[i, first:last], y[i], out[i, first:last]), x.shape[0], x.shape[1]
+        lambda i, first, last: sequential_fma(x[i, first:last], y[i], out[i, first:last]),
+        x.shape[0],
+        x.shape[1],
     )
     return out
 
@@ -160,8 +160,8 @@ def dot_products(
     """
     fused = accumulator.addend is Addend.FUSED
     start = c.astype(np.float32)[:, None, None] if fused else None
-    filled = (_fill_blocks(accumulator, v[:, None, :].astype(np.float32)) for v in (a, b))
-    out = _aligned_general(accumulator, *filled, start)[:, 0, 0]
+    x, y = (_fill_blocks(accumulator, v[:, None, :].astype(np.float32)) for v in (a, b))
+    out = _aligned_general(accumulator, x, y, start)[:, 0, 0]
     if fused:
         return out
     if accumulator.result.significand_bits > 11:

@@ -71,10 +71,16 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class VectorWork:
-    """float32 operations per element of a vector step's largest operand (divisions and roots as multiplications)."""
+    """Work of a vector step.
+
+    Attributes:
+        adds, multiplies: float32 operations per element of its largest operand (divisions, roots as multiplications).
+        passes: how often an element goes through the pipelined vector unit.
+    """
 
     adds: float = 0.0
     multiplies: float = 0.0
+    passes: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

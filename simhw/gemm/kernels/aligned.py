@@ -68,6 +68,8 @@ def aligned_general(
         for j in range(n):
             carried = float(out[i, j])
             for start in range(0, depth, block):
+                if math.isinf(carried):  # an fp16 result that overflowed: infinity plus finite terms
+                    break
                 top = np.int64(-1000000)
                 any_zero = carried == 0.0
                 carried_exponent = np.int64(0)
@@ -91,9 +93,7 @@ def aligned_general(
                     if product != 0:
                         exponent_sum = np.int64(a_exponent[i, k]) + np.int64(b_exponent[j, k])
                         total += _shift(product, keep + exponent_sum - product_fraction_bits)
-                carried = round_integer(
-                    total, top - fraction_bits, significand, minimum, maximum, toward_zero
-                )
+                carried = round_integer(total, top - fraction_bits, significand, minimum, maximum, toward_zero)
             out[i, j] = np.float32(carried)
 
 
@@ -200,9 +200,7 @@ def _add_eight(
 
 
 @nb.njit(cache=True, nogil=True)
-def _add_one(
-    a: float, b: NDArray[np.float32], scale: NDArray[np.float32], totals: NDArray[np.float64]
-) -> None:
+def _add_one(a: float, b: NDArray[np.float32], scale: NDArray[np.float32], totals: NDArray[np.float64]) -> None:
     for j in range(PANEL):
         totals[j] += np.float64(np.int32((a * b[j]) * scale[j]))
 

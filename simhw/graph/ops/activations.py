@@ -42,7 +42,7 @@ def gelu(x: FloatArray, approximate: str = "none") -> FloatArray:
     """Return ``x * Phi(x)``, by erf or by the tanh approximation."""
     if approximate == "tanh":
         inner = np.float32(np.sqrt(2 / np.pi)) * (x + np.float32(0.044715) * x * x * x)
-        return np.float32(0.5) * x * (np.float32(1) + np.tanh(inner))
+        return np.asarray(np.float32(0.5) * x * (np.float32(1) + np.tanh(inner)), np.float32)
     if approximate != "none":
         raise InputError(f"gelu approximation is {approximate!r}, must be 'none' or 'tanh'; choose one of them")
     return np.asarray(x * special.ndtr(x), np.float32)

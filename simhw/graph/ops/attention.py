@@ -9,12 +9,12 @@ from simhw.graph.base import Array, FloatArray, Kind, Matmul, Operator, VectorWo
 
 def attention_scores(query: FloatArray, key: FloatArray) -> FloatArray:
     """Return ``query @ key.T``: (..., tokens, dim) x (..., keys, dim) -> (..., tokens, keys)."""
-    return np.matmul(query, key.swapaxes(-1, -2))
+    return np.asarray(np.matmul(query, key.swapaxes(-1, -2)))
 
 
 def attention_values(probability: FloatArray, value: FloatArray) -> FloatArray:
     """Return ``probability @ value``: (..., tokens, keys) x (..., keys, dim) -> (..., tokens, dim)."""
-    return np.matmul(probability, value)
+    return np.asarray(np.matmul(probability, value))
 
 
 def lower_scores(query: FloatArray, key: FloatArray) -> Matmul:
@@ -56,12 +56,8 @@ def scale_and_mask(scores: FloatArray, scale: float, mask: Array | None, causal:
 
 
 OPERATORS = (
-    Operator(
-        name="attention_scores", aten=(), reference=attention_scores, kind=Kind.MATMUL, lower=lower_scores
-    ),
-    Operator(
-        name="attention_values", aten=(), reference=attention_values, kind=Kind.MATMUL, lower=lower_values
-    ),
+    Operator(name="attention_scores", aten=(), reference=attention_scores, kind=Kind.MATMUL, lower=lower_scores),
+    Operator(name="attention_values", aten=(), reference=attention_values, kind=Kind.MATMUL, lower=lower_values),
     Operator(
         name="scale_and_mask",
         aten=(),

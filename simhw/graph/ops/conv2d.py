@@ -10,7 +10,11 @@ from simhw.graph.base import FloatArray, Kind, Matmul, Operator
 
 
 def patches(
-    x: FloatArray, kernel: tuple[int, int], stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int]
+    x: FloatArray,
+    kernel: tuple[int, int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
 ) -> tuple[FloatArray, int, int]:
     """Return ``(batch * height * width, kernel_height * kernel_width * channels)`` patches and the output size.
 
@@ -20,7 +24,7 @@ def patches(
     span = [(size - 1) * step + 1 for size, step in zip(kernel, dilation, strict=True)]
     windows = np.lib.stride_tricks.sliding_window_view(padded, tuple(span), axis=(2, 3))
     windows = windows[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
-    batch, channels, height, width = windows.shape[:4]
+    batch, _, height, width = windows.shape[:4]
     ordered = windows.transpose(0, 2, 3, 4, 5, 1)
     return np.ascontiguousarray(ordered).reshape(batch * height * width, -1), height, width
 

@@ -50,7 +50,7 @@ def power(x: Array, exponent: float) -> Array:
 
 def rsqrt(x: FloatArray) -> FloatArray:
     """Return ``1 / sqrt(x)``."""
-    return np.float32(1) / np.sqrt(x)
+    return np.asarray(np.float32(1) / np.sqrt(x), np.float32)
 
 
 def mean(x: FloatArray, dim: Sequence[int] | None = None, keepdim: bool = False, dtype: object = None) -> FloatArray:  # noqa: ARG001

@@ -32,6 +32,6 @@ OPERATORS = (
         aten=("layer_norm.default",),
         reference=layer_norm,
         kind=Kind.VECTOR,
-        work=VectorWork(adds=4, multiplies=3),
+        work=VectorWork(adds=4, multiplies=3, passes=3),
     ),
 )

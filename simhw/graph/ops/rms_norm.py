@@ -26,6 +26,6 @@ OPERATORS = (
         aten=("rms_norm.default",),
         reference=rms_norm,
         kind=Kind.VECTOR,
-        work=VectorWork(adds=1, multiplies=3),
+        work=VectorWork(adds=1, multiplies=3, passes=2),
     ),
 )

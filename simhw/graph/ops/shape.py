@@ -68,7 +68,7 @@ def concatenate(tensors: Sequence[Array], dim: int = 0) -> Array:
 
 def embedding(weight: Array, indices: Array, *_: Any) -> Array:
     """Return the weight's rows at integer indices."""
-    return weight[indices]
+    return np.asarray(weight[indices])
 
 
 def size(x: Array, dim: int) -> int:
@@ -98,5 +98,9 @@ OPERATORS = (
     _move("concatenate", ("cat.default",), concatenate),
     _move("embedding", ("embedding.default",), embedding),
     _move("size", ("sym_size.int",), size),
-    _move("same", ("contiguous.default", "clone.default", "dropout.default", "alias.default", "detach.default"), same),
+    _move(
+        "same",
+        ("contiguous.default", "clone.default", "dropout.default", "alias.default", "detach.default"),
+        same,
+    ),
 )

@@ -1,0 +1,5 @@
+"""``python -m simhw`` is the same as ``simhw``."""
+
+from simhw.cli import main
+
+main()

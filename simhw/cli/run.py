@@ -1,0 +1,145 @@
+"""``simhw run``: networks on datapaths, accuracy next to cycles and energy."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from simhw.errors import InputError
+
+if TYPE_CHECKING:
+    from simhw.experiment import Experiment, Progress
+    from simhw.rows import Row
+
+
+@click.command("run")
+@click.option("--model", "models", multiple=True, metavar="NAME", help="Network (repeatable). [default: shipped ones]")
+@click.option(
+    "--datapath",
+    "datapaths",
+    multiple=True,
+    metavar="NAME",
+    help="Datapath (repeatable). [default: the twelve of the table]",
+)
+@click.option("--scheme", metavar="NAME", help="How tensors become codes. [default: each datapath's own]")
+@click.option("--group-size", type=int, metavar="G", help="Group size of group-wise weights. [default: the scheme's]")
+@click.option(
+    "--accumulator-bits",
+    type=int,
+    metavar="BITS",
+    help="Width of integer accumulators. [default: sufficient]",
+)
+@click.option("--rows", type=int, default=32, show_default=True, help="Rows of the PE array.")
+@click.option("--columns", type=int, default=32, show_default=True, help="Columns of the PE array.")
+@click.option("--dataflow", default="output_stationary", show_default=True, metavar="NAME")
+@click.option(
+    "--overlap",
+    default="per_fold",
+    show_default=True,
+    metavar="NAME",
+    help="none, per_fold, double_buffered, once",
+)
+@click.option("--technology", default="horowitz_45nm", show_default=True, metavar="NAME", help="Energy and area table.")
+@click.option("--samples", type=int, metavar="N", help="Samples of the data set. [default: the network's]")
+@click.option("--tokens", type=int, metavar="N", help="Tokens of the data set, instead of --samples.")
+@click.option("--json", "json_file", metavar="FILE|-", help="Write the rows with their layers as JSON.")
+@click.option("--csv", "csv_file", metavar="FILE|-", help="Write the rows as CSV.")
+@click.option("--html", "html_file", metavar="FILE", help="Write one self-contained HTML page.")
+def command(
+    models: tuple[str, ...],
+    datapaths: tuple[str, ...],
+    json_file: str | None,
+    csv_file: str | None,
+    html_file: str | None,
+    **settings: object,
+) -> None:
+    """Run networks layer by layer on datapaths, beside their float reference.
+
+    Without options: both networks that ship with their weights, on twelve datapaths.
+    """
+    from simhw.writing import require_writable
+
+    if settings["samples"] is not None and settings["tokens"] is not None:
+        raise InputError("--samples and --tokens were both given, only one is allowed; leave one of them out")
+    if json_file == "-" and csv_file == "-":
+        raise InputError("--json - and --csv - were both given, stdout carries one of them; write the other to a file")
+    files = [name for name in (json_file, csv_file, html_file) if name not in (None, "-")]
+    for name in files:
+        require_writable(str(name))
+    rows = _run(models, datapaths, settings)
+    _write(rows, json_file, csv_file, html_file)
+
+
+def _run(models: tuple[str, ...], datapaths: tuple[str, ...], settings: dict[str, object]) -> list[Row]:
+    from simhw.experiment import Experiment, default_models, run_experiment
+    from simhw.gemm.datapaths import DEFAULT_DATAPATHS
+
+    experiments = [
+        Experiment(model=name, datapaths=datapaths or DEFAULT_DATAPATHS, **settings)  # type: ignore[arg-type]
+        for name in models or default_models()
+    ]
+    for experiment in experiments:
+        _check(experiment)
+    with _progress() as progress:
+        return [row for experiment in experiments for row in run_experiment(experiment, progress)]
+
+
+def _check(experiment: Experiment) -> None:
+    """Refuse unknown names before the first network runs."""
+    from simhw.catalog import get_network
+
+    experiment.machine()
+    for name in experiment.datapaths:
+        experiment.arithmetic(name)
+    get_network(experiment.model)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """Show a progress bar on stderr."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description:<40}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("loading", total=None)
+        yield lambda label, done, total: bar.update(task, description=label, completed=done, total=total)
+
+
+def _write(rows: list[Row], json_file: str | None, csv_file: str | None, html_file: str | None) -> None:
+    from simhw.rows import to_csv, to_json
+    from simhw.writing import write_atomically
+
+    for name, make in ((json_file, to_json), (csv_file, to_csv)):
+        if name == "-":
+            click.echo(make(rows), nl=False)
+        elif name is not None:
+            write_atomically(name, make(rows))
+    if html_file is not None:
+        from simhw.reports.overview import render
+
+        write_atomically(html_file, render(rows, command=shlex.join(["simhw", *sys.argv[1:]])))
+    _show(rows, to_stderr="-" in (json_file, csv_file))
+
+
+def _show(rows: list[Row], to_stderr: bool) -> None:
+    """Print the tables: on stdout unless it carries JSON or CSV."""
+    from rich.console import Console
+
+    from simhw.reports.table import console_table
+    from simhw.rows import by_model
+
+    stream = sys.stderr if to_stderr else sys.stdout
+    console = Console(file=stream) if stream.isatty() else Console(file=stream, width=200)
+    for group in by_model(rows).values():
+        console.print(console_table(group))

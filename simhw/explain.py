@@ -1,0 +1,216 @@
+"""``explain``: one entry of any kind in words and figures."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+from simhw.catalog import ENTRIES, entries, get_scheme
+from simhw.errors import unknown_name
+from simhw.formats import BlockFormat, ElementFormat, FloatFormat, decode_exact, get_format
+from simhw.quantize import OperandScheme
+
+TABLE_BITS = 8
+"""Formats up to this width are listed code by code."""
+
+
+def explain(name: str) -> str:
+    """Return the explanation of every entry called ``name``. Raises InputError for a name that nothing has.
+
+    >>> print(explain("e2m1").splitlines()[0])
+    format e2m1
+    """
+    makers = {
+        "formats": _format,
+        "datapaths": _datapath,
+        "schemes": _scheme,
+        "pes": _pe,
+        "technologies": _technology,
+        "models": _model,
+    }
+    found = [maker(name) for kind, maker in makers.items() if name in entries(kind)]
+    if not found and name not in {n for kind in ENTRIES for n in entries(kind)}:
+        found = _family_format(name)
+    return "\n\n".join(found) or f"{name}: " + next(e[name] for e in map(entries, ENTRIES) if name in e)
+
+
+def _family_format(name: str) -> list[str]:
+    """Formats that are not listed but follow a family's grammar, such as e5m10."""
+    from simhw.errors import InputError
+
+    try:
+        return [_format(get_format(name).name)]
+    except InputError as error:
+        known = {entry for kind in ENTRIES for entry in entries(kind)}
+        raise unknown_name("entry", name, known) from error
+
+
+def _lines(title: str, pairs: list[tuple[str, str]]) -> str:
+    width = max(len(key) for key, _ in pairs)
+    return "\n".join([title, *(f"  {key:<{width}}  {value}" for key, value in pairs)])
+
+
+def _number(value: Fraction | float) -> str:
+    return f"{float(value):g}"
+
+
+def _format(name: str) -> str:
+    form = get_format(name)
+    if isinstance(form, BlockFormat):
+        pairs = [
+            ("elements", f"{form.element.name} ({form.element.bits} bit)"),
+            ("block", f"{form.block_size} consecutive elements share one scale"),
+            ("scale", f"{form.scale.name} ({form.scale.bits} bit), rule: {form.scale_rule.value}"),
+            ("tensor scale", "one fp32 per tensor" if form.has_tensor_scale else "none"),
+            ("bits per element", f"{form.bits_per_element:g} with the block scale"),
+            ("source", form.source),
+        ]
+        return _lines(f"format {form.name}", pairs)
+    pairs = [("bits", str(form.bits))]
+    if isinstance(form, FloatFormat):
+        pairs.append(("layout", f"{form.exponent_bits} exponent, {form.mantissa_bits} mantissa bits, bias {form.bias}"))
+    pairs += [
+        ("largest", _number(form.max_value)),
+        ("smallest", _number(form.min_value)),
+        ("least significant bit", f"2^{form.lsb_exponent} = {2.0**form.lsb_exponent:g}"),
+        ("infinity", "yes" if form.has_infinity else "no"),
+        ("NaN", "yes" if form.has_nan else "no"),
+        ("exact products", f"a product needs {2 * form.significand_bits} significant bits"),
+        ("source", form.source),
+    ]
+    text = _lines(f"format {form.name}", pairs)
+    return text if form.bits > TABLE_BITS else f"{text}\n\n{_value_table(form)}"
+
+
+def _value_table(form: ElementFormat) -> str:
+    """Return all codes and values, eight per line."""
+    count = 1 << form.bits
+    columns = min(8, count)
+    width = max(len(_value(code, form)) for code in range(count))
+    lines = ["  code  " + " ".join(f"{c:>{width}X}" for c in range(columns))]
+    for start in range(0, count, columns):
+        cells = (f"{_value(code, form):>{width}}" for code in range(start, min(start + columns, count)))
+        lines.append(f"  {start:#04x}  " + " ".join(cells))
+    return "\n".join(lines)
+
+
+def _value(code: int, form: ElementFormat) -> str:
+    value = decode_exact(code, form)
+    if isinstance(value, float) and (math.isnan(value) or math.isinf(value)):
+        return str(value)
+    negative_zero = value == 0 and isinstance(form, FloatFormat) and form.signed and code >> (form.bits - 1)
+    return "-0" if negative_zero else f"{float(value):.6g}"
+
+
+def _datapath(name: str) -> str:
+    from simhw.gemm.datapaths import get_datapath
+
+    datapath = get_datapath(name)
+    weight = datapath.weight
+    if datapath.multiplier_weight:
+        weight += f", dequantized to {datapath.multiplier_weight} before the multiplier"
+    return _lines(
+        f"datapath {name}",
+        [
+            ("what", datapath.description),
+            ("activations", datapath.activation),
+            ("weights", weight),
+            ("keys, values", datapath.attention),
+            ("PE", datapath.pe),
+            (
+                "accumulator",
+                datapath.accumulator.name + (", as wide as a group needs" * datapath.accumulator_from_group),
+            ),
+            ("results", datapath.output),
+            ("scheme", datapath.scheme),
+            ("source", datapath.source),
+        ],
+    )
+
+
+def _operand(scheme: OperandScheme) -> str:
+    parts = [scheme.format, f"granularity {scheme.granularity.value}"]
+    if scheme.group_size:
+        parts.append(f"groups of {scheme.group_size}")
+    parts += ["symmetric" if scheme.symmetric else "asymmetric", "static" if scheme.static else "dynamic"]
+    return ", ".join((*parts, f"range {scheme.range.value}", f"scales in {scheme.scale_format}"))
+
+
+def _scheme(name: str) -> str:
+    scheme = get_scheme(name)
+    return _lines(
+        f"scheme {name}",
+        [
+            ("what", scheme.description),
+            ("weights", _operand(scheme.weight)),
+            ("activations", _operand(scheme.activation)),
+            ("keys, values", _operand(scheme.attention)),
+            ("source", scheme.source),
+        ],
+    )
+
+
+def _pe(name: str) -> str:
+    from simhw.costs import load_table, table_names
+    from simhw.pes import get_pe
+
+    pe = get_pe(name)
+    group = pe.block_size or 128
+    bits = pe.fixed_accumulator_bits or pe.group_accumulator_bits(group)
+    pairs = [
+        ("what", pe.description),
+        ("operands", ", ".join(f"{a} x {w}" for a, w in pe.products)),
+        (
+            "cycles per product",
+            ", ".join(f"{c} at {b}-bit weights" for b, c in pe.passes_by_weight_bits.items()),
+        ),
+        ("product", f"{pe.product_bits} bit, exact"),
+        ("accumulator", f"{bits} bit (worst case of {group} products; at least {pe.least_accumulator_bits})"),
+        ("dequantization", pe.dequantization.value),
+    ]
+    for technology in table_names():
+        table = load_table(technology)
+        pairs.append(
+            (
+                technology,
+                f"multiply {pe.multiply_energy_pj(table):.4g} pJ, accumulate "
+                f"{pe.accumulate_energy_pj(table, bits):.4g} pJ, area {pe.area_um2(table, bits):,.0f} um2",
+            )
+        )
+    return _lines(f"PE {name}", [*pairs, ("source", pe.source)])
+
+
+def _technology(name: str) -> str:
+    from simhw.costs import load_table
+
+    table = load_table(name)
+    head = _lines(
+        f"technology {name}",
+        [
+            ("what", table.description),
+            ("node", f"{table.node_nm:g} nm, {table.voltage_v:g} V"),
+            ("DRAM", f"{table.dram_default}; also {', '.join(table.dram_kinds())}"),
+            ("source", table.source),
+        ],
+    )
+    rows = [
+        f"  {entry.part} {', '.join(f'{k}={v}' for k, v in entry.size)}: {entry.value:g} {entry.quantity.value}"
+        f" ({entry.confidence.value}{', scaled' if entry.scaled else ''}) - {entry.source}"
+        for entry in table.entries
+    ]
+    return "\n".join([head, "", *rows])
+
+
+def _model(name: str) -> str:
+    from simhw.catalog import get_network
+
+    network = get_network(name)
+    return _lines(
+        f"model {name}",
+        [
+            ("what", network.description),
+            ("metric", network.metric.name),
+            ("source", network.source),
+            ("licence", network.licence),
+        ],
+    )

@@ -1,0 +1,226 @@
+"""What one step of a network costs on the machine: cycles, words moved, energy by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from simhw.accumulators import Exact
+from simhw.arrays import Gemm, Grouping, Overlap, Schedule, array_area, dequantization_work, schedule
+from simhw.costs import CostTable, FloatAdd, FloatMultiply, load_table
+from simhw.executor import Step
+from simhw.formats import get_element_format
+from simhw.gemm.datapath import Datapath
+from simhw.graph.base import VectorWork
+from simhw.pes import Dequantization, ProcessingElement, get_pe
+
+FP32_ADD = FloatAdd(exponent_bits=8, significand_bits=24)
+FP32_MULTIPLY = FloatMultiply(exponent_bits=8, significand_bits=24)
+QUANTIZATION = VectorWork(adds=1, multiplies=1)
+"""Per activation: compare for the largest magnitude, multiply by the reciprocal scale."""
+PARTIAL_SUM_BITS = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """The array and what stands around it.
+
+    Attributes:
+        rows, columns: of the PE array.
+        dataflow: entry name (see ``simhw list dataflows``).
+        overlap: convention for fill, drain and loads.
+        technology: energy and area table (see ``simhw list technologies``).
+        activation_kib, weight_kib, output_kib: SRAM buffers; the defaults are those of the MixPE artifact.
+        lanes_per_column: lanes of the vector unit per array column; each takes one element per cycle and pass.
+    """
+
+    rows: int = 32
+    columns: int = 32
+    dataflow: str = "output_stationary"
+    overlap: Overlap = Overlap.PER_FOLD
+    technology: str = "horowitz_45nm"
+    activation_kib: int = 256
+    weight_kib: int = 128
+    output_kib: int = 128
+    lanes_per_column: int = 4
+
+    @cached_property
+    def table(self) -> CostTable:
+        """The technology's table."""
+        return load_table(self.technology)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Cost of one step, for one sample."""
+
+    cycles: int
+    utilization: float
+    words: Mapping[str, int]
+    energy_pj: Mapping[str, float]
+
+
+def accumulator_bits(datapath: Datapath, steps: Iterable[Step]) -> int:
+    """Return the width of the PE's accumulator: fixed, chosen, or what the widest sum of these steps needs."""
+    pe = get_pe(datapath.pe)
+    if pe.fixed_accumulator_bits is not None:
+        return pe.fixed_accumulator_bits
+    if isinstance(datapath.accumulator, Exact) and datapath.accumulator.bits is not None:
+        return datapath.accumulator.bits
+    needed = [_bits_of(pe, step) for step in steps if step.k]
+    return max(needed, default=pe.group_accumulator_bits(1))
+
+
+def _bits_of(pe: ProcessingElement, step: Step) -> int:
+    assert step.weight is not None
+    group = min(step.weight.group_size or step.k, step.k)
+    return pe.group_accumulator_bits(group, step.weight.format)
+
+
+def step_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> Cost:
+    """Return the cost of one step whose PE has an accumulator of ``bits``."""
+    if step.k == 0:
+        return _vector_cost(step, machine)
+    return _gemm_cost(step, datapath, machine, bits)
+
+
+def area_um2(datapath: Datapath, machine: Machine, steps: Iterable[Step], bits: int) -> float:
+    """Return the area of the PE array with its dequantizers, in square micrometres."""
+    group = max((min(s.weight.group_size or s.k, s.k) for s in steps if s.weight is not None), default=1)
+    return array_area(
+        get_pe(datapath.pe),
+        machine.table,
+        dataflow=machine.dataflow,
+        rows=machine.rows,
+        columns=machine.columns,
+        accumulator_bits=bits,
+        group_size=group,
+    ).total_um2
+
+
+def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> Cost:
+    assert step.activation is not None
+    assert step.weight is not None
+    pe, table = get_pe(datapath.pe), machine.table
+    gemm = Gemm(m=step.m, n=step.n, k=step.k, batch=step.batch)
+    passes = pe.passes(_multiplier_bits(step, datapath))
+    where = _dequantization(pe, step)
+    group = step.weight.group_size or step.activation.group_size
+    plan = schedule(
+        gemm,
+        dataflow=machine.dataflow,
+        rows=machine.rows,
+        columns=machine.columns,
+        overlap=machine.overlap,
+        passes=passes,
+        dequantization=where,
+        dequantizers=pe.dequantizers,
+        group_size=group,
+    )
+    work = dequantization_work(
+        gemm,
+        grouping=Grouping(dequantization=where, dequantizers=pe.dequantizers, group_size=group),
+        weight_streams=plan.weight_streams,
+        columns=machine.columns,
+        zero_points=step.weight.zero_points,
+    )
+    macs = gemm.macs * passes
+    output_bits = get_element_format(datapath.output).bits
+    traffic = _dram_traffic(step, machine, output_bits)
+    energy = {
+        "multiply": macs * pe.multiply_energy_pj(table),
+        "accumulate": macs * pe.accumulate_energy_pj(table, bits),
+        "dequantize": work.energy_pj(pe.dequantize_parts(group or step.k), table),
+        "vector": step.elements * _vector_pj(QUANTIZATION, table) if step.activation.has_scales else 0.0,
+        "sram": _sram_pj(step, plan, machine, output_bits),
+        "dram": traffic.total_bits * table.dram_pj_per_bit(),
+    }
+    words = {
+        "sram_activation_reads": plan.sram_activation_reads,
+        "sram_weight_reads": plan.sram_weight_reads,
+        "sram_output_writes": plan.sram_output_writes,
+        "sram_output_reads": plan.sram_output_reads,
+        "dram_activation_bits": traffic.activation_bits,
+        "dram_weight_bits": traffic.weight_bits,
+        "dram_output_bits": traffic.output_bits,
+    }
+    return Cost(cycles=plan.cycles, utilization=plan.utilization, words=words, energy_pj=energy)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Traffic:
+    """Bits that a GEMM moves from and to DRAM."""
+
+    activation_bits: int
+    weight_bits: int
+    output_bits: int
+
+    @property
+    def total_bits(self) -> int:
+        """Sum over the operands."""
+        return self.activation_bits + self.weight_bits + self.output_bits
+
+
+def _dram_traffic(step: Step, machine: Machine, output_bits: int) -> _Traffic:
+    """Return the DRAM traffic of one GEMM: weights come in once, with their scales and zero points.
+
+    Activations, keys, values and results cross only where the tensor does not fit into its buffer.
+    """
+    assert step.activation is not None
+    assert step.weight is not None
+
+    def beyond(bits: int, kib: int) -> int:
+        return bits if bits > kib * 8192 else 0
+
+    weight = step.batch * step.weight.total_bits(step.n, step.k)
+    return _Traffic(
+        activation_bits=beyond(step.batch * step.activation.total_bits(step.m, step.k), machine.activation_kib),
+        weight_bits=beyond(weight, machine.weight_kib) if step.attention else weight,
+        output_bits=beyond(step.batch * step.m * step.n * output_bits, machine.output_kib),
+    )
+
+
+def _sram_pj(step: Step, plan: Schedule, machine: Machine, output_bits: int) -> float:
+    """Return the SRAM energy: every word with its share of scales and zero points, partial sums in 32 bits."""
+    assert step.activation is not None
+    assert step.weight is not None
+    table = machine.table
+    activation_bits = step.activation.total_bits(step.m, step.k) / (step.m * step.k)
+    weight_bits = step.weight.total_bits(step.n, step.k) / (step.n * step.k)
+    results = step.batch * step.m * step.n
+    partial = plan.sram_output_writes - results
+    return (
+        plan.sram_activation_reads * activation_bits * table.sram_pj_per_bit(machine.activation_kib, False)
+        + plan.sram_weight_reads * weight_bits * table.sram_pj_per_bit(machine.weight_kib, False)
+        + (results * output_bits + partial * PARTIAL_SUM_BITS) * table.sram_pj_per_bit(machine.output_kib, True)
+        + plan.sram_output_reads * PARTIAL_SUM_BITS * table.sram_pj_per_bit(machine.output_kib, False)
+    )
+
+
+def _multiplier_bits(step: Step, datapath: Datapath) -> int:
+    """Return the width of the second operand as the multiplier sees it."""
+    assert step.weight is not None
+    if datapath.multiplier_weight is not None and not step.attention:
+        return get_element_format(datapath.multiplier_weight).bits
+    return step.weight.bits
+
+
+def _dequantization(pe: ProcessingElement, step: Step) -> Dequantization:
+    """Return where scales meet this step's numbers: attention has no weights to dequantize beforehand."""
+    if pe.dequantization is Dequantization.BEFORE_MULTIPLY and step.attention:
+        return Dequantization.AFTER_ACCUMULATION
+    return pe.dequantization
+
+
+def _vector_cost(step: Step, machine: Machine) -> Cost:
+    work = step.operator.work
+    lanes = machine.lanes_per_column * machine.columns
+    energy = {"multiply": 0.0, "accumulate": 0.0, "dequantize": 0.0, "sram": 0.0, "dram": 0.0}
+    energy["vector"] = step.elements * _vector_pj(work, machine.table)
+    cycles = -(-step.elements * work.passes // lanes)
+    return Cost(cycles=cycles, utilization=step.elements * work.passes / (cycles * lanes), words={}, energy_pj=energy)
+
+
+def _vector_pj(work: VectorWork, table: CostTable) -> float:
+    return work.adds * table.energy_pj(FP32_ADD) + work.multiplies * table.energy_pj(FP32_MULTIPLY)

@@ -1,0 +1,116 @@
+"""Every kernel that may run for the same inputs gives the same bits."""
+
+import platform
+
+import numba as nb
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simhw.accumulators import Exact
+from simhw.accumulators.tensor_cores import tensor_core
+from simhw.formats import decode, encode
+from simhw.gemm import plan as planning
+from simhw.gemm.kernels import aligned, sequential
+from simhw.gemm.kernels.sequential import sequential_fma
+from simhw.gemm.plan import Kernel, Plan, extent_of, plan_sum
+from simhw.gemm.sums import group_sums
+
+
+def values(name, shape, seed, scale=1.0):
+    rng = np.random.default_rng(seed)
+    return decode(encode((rng.standard_normal(shape) * scale).astype(np.float32), name), name).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "name"),
+    [
+        ("hopper", "e4m3"),
+        ("ada", "e5m2"),
+        ("hopper", "fp16"),
+        ("volta", "fp16"),
+        ("blackwell", "e4m3"),
+        ("ampere", "bf16"),
+    ],
+)
+@pytest.mark.parametrize("scale", [0.02, 1.0, 100.0])
+@pytest.mark.parametrize(("m", "n", "k"), [(1, 1, 1), (5, 130, 33), (3, 257, 96)])
+def test_fast_aligned_kernel_equals_the_general_one(architecture, name, scale, m, n, k):
+    accumulator = tensor_core(architecture, name, "fp32")
+    a, b = values(name, (1, m, k), 1, scale), values(name, (1, n, k), 2, scale)
+    a[0, 0, ::3] = 0
+    extents = (extent_of(a, -24), extent_of(b, -24))
+    fast = plan_sum(accumulator, k, *extents)
+    assert fast.kernel is Kernel.ALIGNED_FAST or name == "bf16"
+    general = Plan(kernel=Kernel.ALIGNED_GENERAL, why="forced")
+    got = [group_sums(p, accumulator, a, b, extents) for p in (fast, general)]
+    np.testing.assert_array_equal(got[0].view(np.uint32), got[1].view(np.uint32))
+
+
+@given(k=st.integers(1, 300), bits=st.integers(2, 12), seed=st.integers(0, 99))
+def test_exact_kernels_agree_with_python_integers(k, bits, seed):
+    rng = np.random.default_rng(seed)
+    a = rng.integers(-(2 ** (bits - 1)), 2 ** (bits - 1), (1, 3, k))
+    b = rng.integers(-(2 ** (bits - 1)), 2 ** (bits - 1), (1, 4, k))
+    expected = a[0].astype(object) @ b[0].astype(object).T
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    extents = (extent_of(x, 0), extent_of(y, 0))
+    chosen = plan_sum(Exact(), k, *extents).kernel
+    for kernel in (chosen, Kernel.DGEMM, Kernel.DGEMM_SPLIT):
+        got = group_sums(Plan(kernel=kernel, why="forced"), Exact(), x, y, extents)[0]
+        assert (got.astype(object) == expected).all()
+
+
+def test_planner_changes_kernel_exactly_at_its_bounds():
+    def kernel(k, largest):
+        extent = planning.Extent(unit=0, largest=largest)
+        return plan_sum(Exact(), k, extent, extent).kernel
+
+    assert kernel((2**24 - 1) // 127**2, 127) is Kernel.SGEMM
+    assert kernel(2**24 // 127**2 + 1, 127) is Kernel.DGEMM
+    assert kernel(1, 2**26) is Kernel.DGEMM
+    assert kernel(1, 2**27) is Kernel.DGEMM_SPLIT
+
+
+def test_sequential_kernel_rounds_after_every_product():
+    """Against numpy adding one product at a time; fp16 products are exact in fp32."""
+    rng = np.random.default_rng(0)
+    for m, n, k in ((1, 1, 5), (4, 128, 17), (7, 200, 64), (9, 3, 30)):
+        a = rng.standard_normal((m, k)).astype(np.float16).astype(np.float32)
+        b = rng.standard_normal((k, n)).astype(np.float16).astype(np.float32)
+        out = np.zeros((m, n), np.float32)
+        sequential_fma(a, b, out)
+        expected = np.zeros((m, n), np.float32)
+        for step in range(k):
+            expected = expected + a[:, step, None] * b[None, step]
+        np.testing.assert_array_equal(out, expected)
+
+
+ROWS = np.ones((8, 128), np.float32)
+COLUMN = np.ones(128, np.float32)
+HOT_LOOPS = {
+    "_four_rows": (
+        sequential._four_rows,
+        (np.ones((4, 8), np.float32), ROWS, np.zeros((4, 128), np.float32)),
+    ),
+    "_add_eight": (aligned._add_eight, (np.ones(8, np.float32), ROWS, COLUMN, np.zeros(128))),
+    "_largest_exponent": (
+        aligned._largest_exponent,
+        (np.ones(8, np.int16), ROWS.astype(np.int16), np.zeros(128, np.int16)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOT_LOOPS)
+def test_hot_loops_are_vectorised(name):
+    """The loops over columns must use vector registers: one scalar load silently costs a factor of ten."""
+    function, arguments = HOT_LOOPS[name]
+    fresh = nb.njit(nogil=True)(function.py_func)  # compiled here: what the disk cache returns has no assembly
+    fresh(*arguments)
+    assembly = next(iter(fresh.overloads.values())).library.get_asm_str()
+    operation = {"_four_rows": "vfmadd", "_add_eight": "cvttps2dq", "_largest_exponent": "pmaxsw"}[name]
+    vector = [line for line in assembly.splitlines() if operation in line and ("ymm" in line or "zmm" in line)]
+    if platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip("the names of vector instructions are checked on x86-64 only")
+    assert vector, f"{name} has no vector {operation}"
