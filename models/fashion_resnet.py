@@ -19,9 +19,7 @@ IMAGES = ASSETS / "fashion_mnist_slice.npz"
 DEFAULT_IMAGES = 512
 CLASSES = 10
 MEAN, DEVIATION = 0.2860, 0.3530  # of the 60,000 training images scaled to 0..1
-REMEDY = (
-    "restore models/assets from the repository or train again (python -m simhw.models.train_fashion_resnet)"
-)
+REMEDY = "restore models/assets from the repository or train again (python -m simhw.models.train_fashion_resnet)"
 
 
 class ResidualBlock(nn.Module):

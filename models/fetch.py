@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from simhw.errors import InputError, unknown_name
+from simhw.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,15 +91,16 @@ def cached(name: str, cache_dir: Path | None = None) -> Path:
     target = _target(name, package, cache_dir)
     damage = _damage(package, target)
     if damage is not None:
-        raise InputError(
-            f"weights of {name} are needed at {target}: {damage}; run 'simhw models fetch {name}'"
-        )
+        raise InputError(f"weights of {name} are needed at {target}: {damage}; run 'simhw models fetch {name}'")
     return target
 
 
 def _package(name: str) -> Package:
     if name not in PACKAGES:
-        raise unknown_name("fetchable model", name, PACKAGES)
+        raise InputError(
+            f"model is {name!r}, which comes from no package; only {', '.join(PACKAGES)} must be fetched"
+            " (see 'simhw list models' for those that ship)"
+        )
     return PACKAGES[name]
 
 
@@ -118,9 +119,7 @@ def _damage(package: Package, path: Path) -> str | None:
         return "not fetched yet"
     except OSError as error:
         return f"the file cannot be read ({error})"
-    return (
-        None if found == package.member_sha256 else f"its SHA-256 is {found}, must be {package.member_sha256}"
-    )
+    return None if found == package.member_sha256 else f"its SHA-256 is {found}, must be {package.member_sha256}"
 
 
 def _sha256(path: Path) -> str:

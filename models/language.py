@@ -47,9 +47,7 @@ def sequences(
         InputError: both are given, one is below 1, or the text is too short.
     """
     if samples is not None and tokens is not None:
-        raise InputError(
-            f"samples is {samples} and tokens is {tokens}; only one can be given; drop the other"
-        )
+        raise InputError(f"samples is {samples} and tokens is {tokens}; only one can be given; drop the other")
     ids = np.asarray(tokenizer.encode(text, add_special_tokens=False).ids, dtype=np.int64)
     if samples is not None:
         most = (len(ids) - 1) // context

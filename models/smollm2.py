@@ -96,9 +96,7 @@ def load() -> Llama:
 def build_tokenizer(path: Path) -> Tokenizer:
     """Return the byte-level BPE tokenizer that the file's metadata describes."""
     fields = gguf.GGUFReader(path).fields
-    tokens, kinds, merges = (
-        fields[f"tokenizer.ggml.{key}"].contents() for key in ("tokens", "token_type", "merges")
-    )
+    tokens, kinds, merges = (fields[f"tokenizer.ggml.{key}"].contents() for key in ("tokens", "token_type", "merges"))
     tokenizer = Tokenizer(
         models.BPE(
             vocab={token: index for index, token in enumerate(tokens)},
@@ -110,9 +108,7 @@ def build_tokenizer(path: Path) -> Tokenizer:
     )
     tokenizer.decoder = decoders.ByteLevel()
     control = int(gguf.TokenType.CONTROL)
-    tokenizer.add_special_tokens(
-        [token for token, kind in zip(tokens, kinds, strict=True) if kind == control]
-    )
+    tokenizer.add_special_tokens([token for token, kind in zip(tokens, kinds, strict=True) if kind == control])
     return tokenizer
 
 

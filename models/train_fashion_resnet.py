@@ -59,9 +59,7 @@ def train(images: Tensor, labels: Tensor, epochs: int) -> FashionResNet:
     module = FashionResNet()
     module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps = epochs * (len(images) // BATCH)
-    optimizer = torch.optim.SGD(
-        module.parameters(), PEAK_RATE, momentum=0.9, weight_decay=5e-4, nesterov=True
-    )
+    optimizer = torch.optim.SGD(module.parameters(), PEAK_RATE, momentum=0.9, weight_decay=5e-4, nesterov=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: one_cycle(step, steps, warm_up=0.25))
     random = torch.Generator().manual_seed(SEED)
     for epoch in range(epochs):
@@ -96,9 +94,7 @@ def main(data: Path, epochs: int) -> None:
         test_labels=test_labels[:SHIPPED_TEST],
         train_images=train_pixels[:SHIPPED_TRAIN],
     )
-    module = train(
-        torch.from_numpy(normalise(train_pixels)), torch.tensor(train_labels, dtype=torch.int64), epochs
-    )
+    module = train(torch.from_numpy(normalise(train_pixels)), torch.tensor(train_labels, dtype=torch.int64), epochs)
     images, labels = torch.from_numpy(normalise(test_pixels)), torch.tensor(test_labels, dtype=torch.int64)
     figures = {
         "command": f"python -m simhw.models.train_fashion_resnet --data FOLDER --epochs {epochs}",

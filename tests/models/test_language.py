@@ -19,9 +19,7 @@ def tokenizer():
     return read_tokenizer(tiny_llama.TOKENIZER, remedy="train again")
 
 
-@pytest.mark.parametrize(
-    "text", [TEXT[:5000], "", " leading", "tab\tand\nnew line", "naïve – 日本語 🙂", "\x00\x7f"]
-)
+@pytest.mark.parametrize("text", [TEXT[:5000], "", " leading", "tab\tand\nnew line", "naïve – 日本語 🙂", "\x00\x7f"])
 def test_tokenizer_round_trip(tokenizer, text):
     ids = tokenizer.encode(text).ids
     assert tokenizer.decode(ids) == text

@@ -37,9 +37,7 @@ def test_rotary_is_a_complex_rotation():
     for position in range(12):
         for i in range(4):
             angle = position * SHAPE.rope_base ** (-2 * i / 8)
-            z = complex(pairs[position, i], pairs[position, i + 4]) * complex(
-                math.cos(angle), math.sin(angle)
-            )
+            z = complex(pairs[position, i], pairs[position, i + 4]) * complex(math.cos(angle), math.sin(angle))
             assert abs(complex(turned[position, i], turned[position, i + 4]) - z) < 2e-6
 
 

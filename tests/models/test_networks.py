@@ -57,9 +57,7 @@ def test_description_is_the_first_line_of_the_file(network):
     assert network.embedded == (network.name != "smollm2")
 
 
-@pytest.mark.parametrize(
-    ("network", "parameters"), [(fashion_resnet.NETWORK, 77_754), (tiny_llama.NETWORK, 1_246_592)]
-)
+@pytest.mark.parametrize(("network", "parameters"), [(fashion_resnet.NETWORK, 77_754), (tiny_llama.NETWORK, 1_246_592)])
 def test_parameter_count(network, parameters):
     module = network.load()
     assert not module.training
@@ -168,9 +166,7 @@ def test_top1_counts_nan_as_wrong_and_refuses_other_shapes():
 
 
 def test_everything_that_ships_is_listed_with_its_licence_and_small():
-    files = [
-        path for path in ASSETS.iterdir() if path.suffix not in (".py", ".pyc", ".md") and path.is_file()
-    ]
+    files = [path for path in ASSETS.iterdir() if path.suffix not in (".py", ".pyc", ".md") and path.is_file()]
     terms = (ASSETS / "LICENSES.md").read_text(encoding="utf-8")
     assert [path.name for path in files if f"`{path.name}`" not in terms] == []
     assert sum(path.stat().st_size for path in files) < 10_000_000

@@ -25,10 +25,7 @@ def interleaved(rows, heads):
     """Reorder half-split query or key rows for interleaved rotary positions, as GGUF files store them."""
     size = len(rows) // heads
     order = [
-        head * size + half * size // 2 + pair
-        for head in range(heads)
-        for pair in range(size // 2)
-        for half in (0, 1)
+        head * size + half * size // 2 + pair for head in range(heads) for pair in range(size // 2) for half in (0, 1)
     ]
     return rows[order]
 
@@ -89,18 +86,14 @@ def test_tokenizer_from_metadata_is_kept_beside_the_weights(small):
     kept = path.with_name("tokenizer.json")
     assert smollm2.load_tokenizer().to_str() == first.to_str()
     kept.write_text("{")
-    with pytest.raises(
-        InputError, match=r"tokenizer\.json cannot be read .*; delete it and run 'simhw models fetch"
-    ):
+    with pytest.raises(InputError, match=r"tokenizer\.json cannot be read .*; delete it and run 'simhw models fetch"):
         smollm2.load_tokenizer()
 
 
 @pytest.mark.usefixtures("small")
 def test_missing_tensor_is_refused(monkeypatch):
     monkeypatch.setattr(smollm2, "SHAPE", dataclasses.replace(SHAPE, layers=3))
-    with pytest.raises(
-        InputError, match=r"small\.gguf does not fit Llama: missing blocks\.2\..*simhw models fetch"
-    ):
+    with pytest.raises(InputError, match=r"small\.gguf does not fit Llama: missing blocks\.2\..*simhw models fetch"):
         smollm2.NETWORK.load()
 
 

