@@ -51,9 +51,7 @@ def as_values(values: Any) -> FloatArray:
     if _is_ml_dtype(array.dtype):
         return np.require(array.astype(np.float32), requirements="C").reshape(array.shape)
     if kind not in "fiub":
-        raise InputError(
-            f"values have dtype {array.dtype}, must be real numbers; convert with astype(np.float64)"
-        )
+        raise InputError(f"values have dtype {array.dtype}, must be real numbers; convert with astype(np.float64)")
     if kind == "f" and size > 8:
         raise InputError(f"values have dtype {array.dtype}, must be float64 or narrower; convert with astype")
     wide = (kind == "f" and size == 8) or (kind in "iu" and size >= 4)
@@ -102,9 +100,7 @@ def view_as_dtype(codes: Any, fmt: ElementFormat) -> NDArray[Any]:
 
         return array.view(getattr(ml_dtypes, _ML_DTYPES[fmt.name]))
     names = ", ".join([*_NUMPY_DTYPES, *_ML_DTYPES])
-    raise InputError(
-        f"format is {fmt.name}, which no NumPy or ml_dtypes dtype encodes; those with one: {names}"
-    )
+    raise InputError(f"format is {fmt.name}, which no NumPy or ml_dtypes dtype encodes; those with one: {names}")
 
 
 def _as_numpy(given: Any, *, argument: str, codes: bool) -> NDArray[Any]:
@@ -115,9 +111,7 @@ def _as_numpy(given: Any, *, argument: str, codes: bool) -> NDArray[Any]:
     try:
         array = np.asarray(given)
     except (ValueError, TypeError, OverflowError) as error:
-        raise InputError(
-            f"{argument} cannot become a NumPy array: {error}; pass an array of numbers"
-        ) from None
+        raise InputError(f"{argument} cannot become a NumPy array: {error}; pass an array of numbers") from None
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     return array
@@ -133,9 +127,7 @@ def _torch_to_numpy(tensor: Any, *, codes: bool) -> NDArray[Any]:
         width = {1: torch.uint8, 2: torch.uint16}[tensor.dtype.itemsize]
         return tensor.contiguous().view(width).numpy()  # type: ignore[no-any-return]
     if own and "_x2" in str(tensor.dtype):
-        raise InputError(
-            f"values have dtype {tensor.dtype}, two in a byte; unpack their codes with unpack_codes"
-        )
+        raise InputError(f"values have dtype {tensor.dtype}, two in a byte; unpack their codes with unpack_codes")
     return (tensor.to(torch.float32) if own else tensor).numpy()  # type: ignore[no-any-return]
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 from simhw.errors import InputError
-from simhw.formats.element import ElementFormat
+from simhw.formats.element import ElementFormat, power_of_two
 from simhw.formats.floating import FloatFormat
 from simhw.formats.rounding import ScaleRule
 
@@ -39,6 +40,20 @@ class BlockFormat:
             raise InputError(f"block_size of {self.name} is {self.block_size}, must be at least 1")
         if self.element.max_value <= 0:
             raise InputError(f"element of {self.name} has no positive value; take another format")
+        for part in (self.element, self.scale):
+            if part.significand_bits > 26 or part.max_integer.bit_length() > 300 or part.lsb_exponent < -300:
+                raise InputError(
+                    f"{part.name} in {self.name} has {part.significand_bits} significant bits from "
+                    f"2**{part.lsb_exponent} on, must have at most 26, from 2**-300 on"
+                )
+
+    @property
+    def smallest_scale(self) -> Fraction:
+        """Lower bound of AMAX scales: never zero, because elements are divided by the scale."""
+        if self.scale_minimum_exponent is not None:
+            return power_of_two(self.scale_minimum_exponent)
+        has_smaller = self.scale.has_zero and self.scale.has_subnormals
+        return power_of_two(self.scale.lsb_exponent) if has_smaller else self.scale.smallest_normal
 
     @property
     def bits_per_element(self) -> float:

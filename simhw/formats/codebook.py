@@ -28,9 +28,7 @@ class CodebookFormat(ElementFormat):
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.values) <= MAX_ENTRIES:
-            raise InputError(
-                f"codebook {self.name} has {len(self.values)} values, must have 2..{MAX_ENTRIES}"
-            )
+            raise InputError(f"codebook {self.name} has {len(self.values)} values, must have 2..{MAX_ENTRIES}")
         if not all(math.isfinite(value) for value in self.values):
             raise InputError(f"codebook {self.name} holds NaN or infinity; all values must be finite")
         if len(set(self.values)) < 2:
@@ -78,12 +76,12 @@ class CodebookFormat(ElementFormat):
         return min(ranks, key=lambda rank: (abs(self.ascending[rank][0]), -self.ascending[rank][0]))
 
     @cached_property
-    def lsb_exponent(self) -> int:  # type: ignore[override]
+    def lsb_exponent(self) -> int:
         """Exponent of the common last place of all values."""
         return min(_last_place(value) for value, _ in self.ascending if value)
 
     @cached_property
-    def significand_bits(self) -> int:  # type: ignore[override]
+    def significand_bits(self) -> int:
         """Bits from the leading to the last one of the value that needs most."""
         return max(_odd_part(value).bit_length() for value, _ in self.ascending)
 

@@ -51,13 +51,9 @@ def _smallest_that_rounds_up(fmt: CodebookFormat, rank: int, rounding: Rounding)
     # The rule can change at three places only: just above the lower value, at the middle, just above the middle.
     just_above = math.nextafter(float(low), math.inf)
     middle = (low + high) / 2
-    at_or_above = (
-        float(middle) if Fraction(float(middle)) >= middle else math.nextafter(float(middle), math.inf)
-    )
+    at_or_above = float(middle) if Fraction(float(middle)) >= middle else math.nextafter(float(middle), math.inf)
     for candidate in (just_above, at_or_above, math.nextafter(at_or_above, math.inf)):
-        if Fraction(candidate) < high and rounds_to_upper_entry(
-            Fraction(candidate), fmt, rank, rounding, 0, 1
-        ):
+        if Fraction(candidate) < high and rounds_to_upper_entry(Fraction(candidate), fmt, rank, rounding, 0, 1):
             return candidate
     return float(high)
 
@@ -85,7 +81,7 @@ def stochastic_parameters(fmt: CodebookFormat, draw_bits: int) -> StochasticPara
 
 @njit(cache=True, nogil=True)
 def encode_thresholds(
-    values: NDArray[Any], codes: NDArray[Any], first: int, p: ThresholdParameters, how: RoundingParameters
+    values: NDArray[Any], codes: NDArray[Any], _first: int, p: ThresholdParameters, _how: RoundingParameters
 ) -> tuple[int, int]:
     """Encode flat ``values``; values beyond the ends saturate. Returns how many were NaN and how many infinite."""
     nans = 0

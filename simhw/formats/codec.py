@@ -170,11 +170,7 @@ class Encoder:
         refuse_specials(self.format, self.infinite, nans, infinities)
 
     def _run_piece(self, values: FloatArray, codes: Codes, offset: int) -> tuple[int, int]:
-        if (
-            self.narrow is not None
-            and values.dtype == np.float32
-            and not self._narrow_meets_nan(values, codes)
-        ):
+        if self.narrow is not None and values.dtype == np.float32 and not self._narrow_meets_nan(values, codes):
             return 0, 0
         nans, infinities = self.kernel(values, codes, offset, self.parameters, self.how)
         return int(nans), int(infinities)
@@ -185,7 +181,4 @@ class Encoder:
 
         if isinstance(self.format, IntegerFormat):
             return bool(narrow.narrow_integer32(values, codes, self.narrow))
-        return (
-            bool(narrow.narrow_float32(values.view(np.uint32), codes, self.narrow))
-            and not self.format.has_nan
-        )
+        return bool(narrow.narrow_float32(values.view(np.uint32), codes, self.narrow)) and not self.format.has_nan

@@ -58,9 +58,7 @@ def _decode_float(code: int, fmt: FloatFormat) -> Fraction | float:
     return value
 
 
-def round_steps(
-    steps: Fraction, rounding: Rounding, *, odd: bool, negative: bool, draw: int, draw_bits: int
-) -> int:
+def round_steps(steps: Fraction, rounding: Rounding, *, odd: bool, negative: bool, draw: int, draw_bits: int) -> int:
     """Return a non-negative number of steps rounded to an integer.
 
     Args:
@@ -190,11 +188,7 @@ def _round_magnitude(
         return up * fmt.first_normal_code
     # Steps of a binade start at 2**mantissa_bits, its codes at first_normal_code plus the binades below.
     steps = exact / unit
-    below = (
-        ((exponent - fmt.minimum_exponent) << fmt.mantissa_bits)
-        + fmt.first_normal_code
-        - (1 << fmt.mantissa_bits)
-    )
+    below = ((exponent - fmt.minimum_exponent) << fmt.mantissa_bits) + fmt.first_normal_code - (1 << fmt.mantissa_bits)
     odd = (below + math.floor(steps)) % 2 == 1
     return below + round_steps(steps, rounding, odd=odd, negative=negative, draw=draw, draw_bits=draw_bits)
 

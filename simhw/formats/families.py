@@ -26,9 +26,7 @@ def integer_format(*, bits: int, signed: bool = True, symmetric: bool = False) -
     return IntegerFormat(name=name, width=bits, is_signed=signed, symmetric=symmetric, source=source)
 
 
-def fixed_point_format(
-    *, bits: int, fraction_bits: int, signed: bool = True, symmetric: bool = False
-) -> IntegerFormat:
+def fixed_point_format(*, bits: int, fraction_bits: int, signed: bool = True, symmetric: bool = False) -> IntegerFormat:
     """Return a binary fixed-point format: ``value = integer * 2**-fraction_bits``.
 
     Args:
@@ -132,9 +130,7 @@ def p3109_format(*, bits: int, precision: int, signed: bool = True, extended: bo
     if not 2 <= bits <= 15:
         raise InputError(f"bits of a P3109 format is {bits}, must be 2..15")
     if not 1 <= precision <= bits - int(signed):
-        raise InputError(
-            f"precision of a P3109 format of {bits} bits is {precision}, must be 1..{bits - int(signed)}"
-        )
+        raise InputError(f"precision of a P3109 format of {bits} bits is {precision}, must be 1..{bits - int(signed)}")
     return FloatFormat(
         name=f"p3109_k{bits}p{precision}{'s' if signed else 'u'}{'e' if extended else 'f'}",
         exponent_bits=bits - precision + int(not signed),
@@ -147,9 +143,7 @@ def p3109_format(*, bits: int, precision: int, signed: bool = True, extended: bo
     )
 
 
-def codebook_format(
-    *, name: str, values: Iterable[float], source: str = "given by the user"
-) -> CodebookFormat:
+def codebook_format(*, name: str, values: Iterable[float], source: str = "given by the user") -> CodebookFormat:
     """Return a format whose code i means ``values[i]``.
 
     Args:

@@ -63,9 +63,7 @@ class FloatFormat(ElementFormat):
                 "take nan='all_ones' instead"
             )
         if self.nan is NanCodes.NEGATIVE_ZERO and not self.is_signed:
-            raise InputError(
-                f"{self.name} has no sign bit, so NaN cannot be at -0; take nan='all_ones' instead"
-            )
+            raise InputError(f"{self.name} has no sign bit, so NaN cannot be at -0; take nan='all_ones' instead")
         if self.max_code < 1:
             raise InputError(f"{self.name} has no finite value besides zero left; give it more bits")
         if self.lsb_exponent < -1074 or (self.max_code >> self.mantissa_bits) - self.bias > 1023:

@@ -115,9 +115,7 @@ def _find_element(name: str) -> ElementFormat | None:
         )
     if match := _P3109.fullmatch(key):
         bits, precision, sign, domain = match.groups()
-        return p3109_format(
-            bits=int(bits), precision=int(precision), signed=sign == "s", extended=domain == "e"
-        )
+        return p3109_format(bits=int(bits), precision=int(precision), signed=sign == "s", extended=domain == "e")
     return None
 
 

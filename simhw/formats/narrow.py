@@ -43,9 +43,7 @@ def narrow_parameters(fmt: FloatFormat) -> NarrowParameters | None:
     It needs at least one mantissa bit (parity of the code is then parity of the mantissa), a zero, subnormals, a sign,
     and a range whose constants are normal float32 numbers.
     """
-    ordinary = (
-        fmt.has_zero and fmt.has_subnormals and fmt.is_signed and 1 <= fmt.mantissa_bits and fmt.bits <= 16
-    )
+    ordinary = fmt.has_zero and fmt.has_subnormals and fmt.is_signed and fmt.mantissa_bits >= 1 and fmt.bits <= 16
     if not ordinary or fmt.minimum_exponent < -126 or fmt.lsb_exponent + 23 > 126:
         return None
     if fmt.max_value >= power_of_two(128):

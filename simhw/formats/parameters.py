@@ -32,9 +32,7 @@ def integer_parameters(fmt: IntegerFormat, overflow: Overflow, infinite: Overflo
     }
 
 
-def float_parameters(
-    fmt: FloatFormat, rounding: Rounding, overflow: Overflow, infinite: Overflow
-) -> dict[str, int]:
+def float_parameters(fmt: FloatFormat, rounding: Rounding, overflow: Overflow, infinite: Overflow) -> dict[str, int]:
     """Return the fields of ``kernels.FloatParameters``.
 
     Raises:
@@ -50,9 +48,7 @@ def float_parameters(
         zero = 0
         negative_zero = fmt.sign_bit if fmt.has_negative_zero else 0
     else:
-        zero = negative_zero = (
-            0 if overflow is Overflow.SATURATE else special_code(fmt, Overflow.NAN, negative=False)
-        )
+        zero = negative_zero = 0 if overflow is Overflow.SATURATE else special_code(fmt, Overflow.NAN, negative=False)
     nan = fmt.nan_code if fmt.nan_code is not None else 0
     return {
         "mantissa_bits": fmt.mantissa_bits,
@@ -86,8 +82,6 @@ def require_no_specials(fmt: ElementFormat, overflow: Overflow, infinite: Overfl
 def refuse_specials(fmt: ElementFormat, infinite: Overflow, nans: int, infinities: int) -> None:
     """Raise InputError if values held NaN or infinities (that many) which the format cannot take."""
     if nans and not fmt.has_nan:
-        raise InputError(
-            f"values hold {nans} NaN, which {fmt.name} cannot express; replace them (np.nan_to_num)"
-        )
+        raise InputError(f"values hold {nans} NaN, which {fmt.name} cannot express; replace them (np.nan_to_num)")
     if infinities and infinite is Overflow.WRAP:
         raise InputError(f"values hold {infinities} infinities, which cannot wrap; pass infinite='saturate'")

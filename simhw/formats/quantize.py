@@ -1,20 +1,31 @@
-"""Quantization to block formats: choose a scale per block, divide, round each element once."""
+"""Quantization to block formats: choose a scale per block, divide, round each element once.
+
+The meaning is that of :mod:`simhw.formats.block_definition`.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simhw.errors import InputError
-from simhw.formats.arrays import Codes, as_values
+from simhw.formats.arrays import Codes, FloatArray, as_values
 from simhw.formats.block import BlockFormat
-from simhw.formats.codec import encode
 from simhw.formats.decoding import decode
 from simhw.formats.names import AnyFormat, get_block_format
-from simhw.formats.rounding import Rounding, ScaleRule, choose
+from simhw.formats.rounding import Overflow, Rounding, ScaleRule, choose
+
+if TYPE_CHECKING:
+    from simhw.formats.block_encoder import BlockEncoder
+
+_CHUNK = 1 << 20
+"""Elements per task: bounds the memory of the exact path, and is what threads share out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +48,13 @@ class QuantizedBlocks:
 
     def decode(self, dtype: Any = np.float32) -> NDArray[Any]:
         """Return ``element * scale * tensor_scale``: exact in float64, rounded once to other dtypes."""
-        elements = decode(self.codes, self.format.element).astype(np.float64)
-        scales = decode(self.scales, self.format.scale).astype(np.float64)
+        elements = decode(self.codes, self.format.element)
+        scales = decode(self.scales, self.format.scale).astype(np.float64) * np.float64(self.tensor_scale)
+        length = self.codes.shape[self.axis]
         spread = np.repeat(scales, self.format.block_size, axis=self.axis)
-        spread = np.take(spread, range(self.codes.shape[self.axis]), axis=self.axis)
+        spread = spread[(slice(None),) * self.axis + (slice(length),)]
         with np.errstate(over="ignore", under="ignore"):
-            return (elements * (spread * np.float64(self.tensor_scale))).astype(dtype)
+            return (elements * spread).astype(dtype)
 
 
 def quantize_blocks(
@@ -52,70 +64,110 @@ def quantize_blocks(
     axis: int = -1,
     scale_rule: ScaleRule | str | None = None,
     rounding: Rounding | str = Rounding.NEAREST_EVEN,
+    infinite: Overflow | str = Overflow.SATURATE,
+    tensor_scale: float | None = None,
+    random_bits: int = 16,
+    seed: int = 0,
+    threads: int = 1,
 ) -> QuantizedBlocks:
     """Quantize a tensor to a block format; the last block along ``axis`` may be shorter, as if zero-padded.
+
+    Every element is the exact quotient ``value / (scale * tensor_scale)`` rounded once, and saturates. A block with a
+    NaN gets the NaN scale and zero elements. A block of zeros gets the smallest scale. The tensor scale, where the
+    format has one, is ``amax of the tensor / (largest element * largest scale)`` rounded to float32, and 1.0 for a
+    tensor of zeros.
 
     Args:
         values: real numbers, at least one axis.
         fmt: name or record of a block format.
         axis: along which elements share scales.
         scale_rule: how a scale follows from the largest magnitude of its block; None takes the format's own.
-        rounding: of the elements.
+        rounding: of the elements; scales round to nearest even, or are powers of two.
+        infinite: "saturate": an infinite element counts as the largest float32 when scales are chosen, and becomes
+            the largest element; "nan": it makes its block NaN. (OCP MX 1.0 leaves this open.)
+        tensor_scale: a float32 known before (static calibration); None computes it.
+        random_bits: n of stochastic rounding.
+        seed: of stochastic rounding; an element's draw depends on it and on its position with ``axis`` moved last.
+        threads: how many share the work; the result does not depend on it.
 
     Raises:
-        InputError: unknown names, no such axis, not numbers.
+        InputError: unknown names, no such axis, not numbers, NaN where scales have none.
+
+    >>> quantize_blocks([0.5, -3.0, 100.0], "mxfp4").decode()
+    array([ 0.,  0., 96.], dtype=float32)
     """
+    from simhw.formats.block_encoder import BlockEncoder
+
     record = get_block_format(fmt)
-    rule = record.scale_rule if scale_rule is None else choose(ScaleRule, scale_rule, argument="scale_rule")
+    encoder = BlockEncoder(
+        record,
+        record.scale_rule if scale_rule is None else choose(ScaleRule, scale_rule, argument="scale_rule"),
+        choose(Rounding, rounding, argument="rounding"),
+        choose(Overflow, infinite, argument="infinite"),
+        random_bits,
+        seed,
+    )
+    if threads < 1:
+        raise InputError(f"threads is {threads}, must be at least 1")
     array = as_values(values)
     if not -array.ndim <= axis < array.ndim:
-        raise InputError(
-            f"axis is {axis}, but values have {array.ndim} axes; blocks need an axis to run along"
-        )
+        raise InputError(f"axis is {axis}, but values have {array.ndim} axes; blocks need an axis to run along")
     axis %= array.ndim
-    rows = np.moveaxis(array, axis, -1).astype(np.float64)
-    lead, length = rows.shape[:-1], rows.shape[-1]
-    blocks = -(-length // record.block_size)
-    padded = np.zeros((*lead, blocks * record.block_size))
-    padded[..., :length] = rows
-    padded = padded.reshape(*lead, blocks, record.block_size)
-    broken = np.isnan(padded).any(axis=-1)
-    padded = np.nan_to_num(padded, nan=0.0, posinf=3.4028234663852886e38, neginf=-3.4028234663852886e38)
-    amax = np.abs(padded).max(axis=-1, initial=0.0)
-    tensor_scale = np.float32(1.0)
-    if record.has_tensor_scale:
-        largest = float(record.element.max_value * record.scale.max_value)
-        tensor_scale = np.float32(amax.max(initial=0.0) / largest) or np.float32(1.0)
-    if rule is ScaleRule.AMAX:
-        wanted = (amax / float(record.element.max_value)) / float(tensor_scale)
-        if record.scale_minimum_exponent is not None:
-            wanted = np.maximum(wanted, 2.0**record.scale_minimum_exponent)
-        scales = encode(wanted, record.scale)
-    else:
-        scales = encode(2.0 ** _power_of_two(amax, record, rule), record.scale)
-    factor = decode(scales, record.scale).astype(np.float64) * float(tensor_scale)
-    codes = encode(padded / factor[..., None], record.element, rounding=rounding)
-    codes[broken] = 0
-    if record.scale.nan_code is not None:
-        scales[broken] = record.scale.nan_code
-    codes = codes.reshape(*lead, blocks * record.block_size)[..., :length]
+    rows = np.moveaxis(array, axis, -1)
+    length = rows.shape[-1]
+    blocks = _cut(rows, record.block_size)
+    factor = _tensor_scale(blocks, encoder, tensor_scale)
+    codes = np.empty(blocks.shape, record.element.code_dtype)
+    scales = np.empty(blocks.shape[:-1], record.scale.code_dtype)
+    _in_chunks(
+        lambda at, end: encoder.run(blocks[at:end], codes[at:end], scales[at:end], factor, at * record.block_size),
+        len(blocks),
+        max(1, _CHUNK // record.block_size),
+        threads,
+    )
+    per_row = -(-length // record.block_size)
+    codes = codes.reshape(*rows.shape[:-1], per_row * record.block_size)[..., :length]
+    scales = scales.reshape(*rows.shape[:-1], per_row)
     return QuantizedBlocks(
         codes=np.ascontiguousarray(np.moveaxis(codes, -1, axis)),
         scales=np.ascontiguousarray(np.moveaxis(scales, -1, axis)),
-        tensor_scale=tensor_scale,
+        tensor_scale=factor,
         format=record,
         axis=axis,
     )
 
 
-def _power_of_two(amax: NDArray[np.float64], fmt: BlockFormat, rule: ScaleRule) -> NDArray[np.int64]:
-    """Return the exponents of power-of-two scales, clamped to -127..127."""
-    mantissa, exponent = np.frexp(amax)
-    exponent = exponent.astype(np.int64) - 1
-    if rule is ScaleRule.CEIL:
-        exponent += mantissa > 0.5
-    elif rule is ScaleRule.EVEN:
-        exponent += mantissa >= 1.0 - 2.0 ** -(fmt.element.significand_bits + 1)
-    elif rule is ScaleRule.ROUND_UP:
-        exponent += mantissa * 2.0 ** (fmt.element.max_exponent + 1) > float(fmt.element.max_value)
-    return np.clip(np.where(amax > 0, exponent - fmt.element.max_exponent, -127), -127, 127)
+def _cut(rows: FloatArray, size: int) -> FloatArray:
+    """Return the rows as a contiguous (blocks, size) array; the last block of a row is padded with zeros."""
+    lead, length = rows.shape[:-1], rows.shape[-1]
+    per_row = -(-length // size)
+    if per_row * size != length:
+        padded = np.zeros((*lead, per_row * size), dtype=rows.dtype)
+        padded[..., :length] = rows
+        rows = padded
+    return np.ascontiguousarray(rows).reshape(math.prod(lead) * per_row, size)
+
+
+def _tensor_scale(blocks: FloatArray, encoder: BlockEncoder, given: float | None) -> np.float32:
+    if not encoder.format.has_tensor_scale:
+        if given is not None:
+            raise InputError(f"tensor_scale is {given}, but {encoder.format.name} has none; leave it out")
+        return np.float32(1.0)
+    if given is None:
+        return encoder.choose_tensor_scale(blocks)
+    with np.errstate(over="ignore"):
+        factor = np.float32(given)
+    if not 0 < factor < np.inf or float(factor) != float(given):
+        raise InputError(f"tensor_scale is {given}, must be a positive finite float32 number")
+    return factor
+
+
+def _in_chunks(task: Callable[[int, int], None], count: int, chunk: int, threads: int) -> None:
+    spans = [(at, min(at + chunk, count)) for at in range(0, count, chunk)]
+    if threads == 1 or len(spans) < 2:
+        for span in spans:
+            task(*span)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [pool.submit(task, *span) for span in spans]:
+            done.result()
