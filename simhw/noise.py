@@ -22,16 +22,17 @@ class Noise:
 
     def add(self, reference: NDArray[Any], value: NDArray[Any]) -> None:
         """Add one batch. Places where the reference is infinite (masked scores) count only if the value differs."""
-        same = np.isinf(reference) & (reference == value)
-        expected = np.where(same, 0.0, reference.astype(np.float64))
-        difference = np.abs(np.where(same, 0.0, value.astype(np.float64)) - expected)
-        self.signal += float(np.sum(np.square(expected)))
-        self.error += float(np.sum(np.square(difference)))
-        if difference.size:
-            place = np.unravel_index(int(np.argmax(difference)), difference.shape)
-            if not self.where or difference[place] > self.largest or math.isnan(float(difference[place])):
-                self.largest = float(difference[place])
-                self.where = (int(place[0]) + self.samples, *(int(i) for i in place[1:]))
+        from simhw.noise_kernel import compare
+
+        expected = np.ascontiguousarray(reference, np.float32).reshape(-1)
+        actual = np.ascontiguousarray(value, np.float32).reshape(-1)
+        signal, error, largest, place = compare(expected, actual)
+        self.signal += signal
+        self.error += error
+        if place >= 0 and (not self.where or largest > self.largest or math.isnan(largest)):
+            self.largest = largest
+            index = np.unravel_index(place, reference.shape)
+            self.where = (int(index[0]) + self.samples, *(int(i) for i in index[1:]))
         self.samples += len(reference)
 
     @property

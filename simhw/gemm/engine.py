@@ -13,8 +13,8 @@ from simhw.formats import get_element_format, round_to
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.dequantize_first import dequantize_before_multiplier
 from simhw.gemm.operand import Operand, Values
-from simhw.gemm.plan import Extent, Plan, extent_of, plan_sum
-from simhw.gemm.sums import Sums, group_sums
+from simhw.gemm.plan import Extent, Kernel, Plan, extent_of, fuse_short_groups, plan_sum
+from simhw.gemm.sums import Sums, block_sums, group_sums
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,20 +61,15 @@ def multiply(
     x, y = a.integers(), b.integers()
     extents = (extent_of(x, _unit(a)), extent_of(y, _unit(b)))
     slices = (b if b.group_size else a).group_slices()
-    longest = slices[0].stop
-    plan = plan_sum(datapath.accumulator, longest, *extents)
-    scale = _group_scales(a, b)
-    result: NDArray[np.float32] | None = None
+    plan = plan_sum(datapath.accumulator, slices[0].stop, *extents)
+    scales = _group_scales(a, b)
     overflows = 0
-    for group, ks in enumerate(slices):
-        sums = _chained(plan, datapath.accumulator, x[:, :, ks], y[:, :, ks], extents, chain)
-        sums, lost = _fit(sums, datapath, extents, ks.stop - ks.start, _zero_term(x, b, ks, group))
-        overflows += lost
-        term = _to_float32(sums, extents)
-        if scale is not None:
-            term *= scale[0][:, :, group, None] * scale[1][:, None, :, group]
-        result = term if result is None else np.add(result, term, out=result)
-    assert result is not None
+    if scales is not None:
+        plan = fuse_short_groups(plan, datapath.accumulator, slices[0].stop, len(slices))
+    if scales is not None and plan.kernel in (Kernel.BLOCK_FP32, Kernel.BLOCK_FP64):
+        result = block_sums(plan, x, y, scales, slices[0].stop)
+    else:
+        result, overflows = _sum_groups(plan, datapath, (x, y), extents, slices, scales, b, chain)
     if a.row_scale is not None:
         result *= a.row_scale[:, :, None]
     if b.row_scale is not None:
@@ -89,6 +84,34 @@ def multiply(
         saturations=saturations,
         plan=plan,
     )
+
+
+def _sum_groups(
+    plan: Plan,
+    datapath: Datapath,
+    values: tuple[Values, Values],
+    extents: tuple[Extent, Extent],
+    slices: list[slice],
+    scales: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
+    b: Operand,
+    chain: int | None,
+) -> tuple[NDArray[np.float32], int]:
+    """Return the fp32 sum over groups, group after group, and how many group sums did not fit the accumulator."""
+    x, y = values
+    result: NDArray[np.float32] | None = None
+    overflows = 0
+    may_wrap = _may_wrap(datapath.accumulator, extents, slices[0].stop, b)
+    for group, ks in enumerate(slices):
+        sums = _chained(plan, datapath.accumulator, x[:, :, ks], y[:, :, ks], extents, chain)
+        if may_wrap:
+            sums, lost = _fit(sums, datapath, extents, _zero_term(x, b, ks, group))
+            overflows += lost
+        term = _to_float32(sums, extents)
+        if scales is not None:
+            term *= scales[0][:, :, group, None] * scales[1][:, None, :, group]
+        result = term if result is None else np.add(result, term, out=result)
+    assert result is not None
+    return result, overflows
 
 
 def _chained(
@@ -153,31 +176,33 @@ def _zero_term(x: Values, b: Operand, ks: slice, group: int) -> NDArray[np.float
     return np.asarray(totals[:, :, None] * zeros)
 
 
+def _may_wrap(accumulator: Accumulator, extents: tuple[Extent, Extent], k: int, b: Operand) -> bool:
+    """Return whether a sum of k products might not fit the accumulator's stated width."""
+    if not isinstance(accumulator, Exact) or accumulator.bits is None or not (extents[0].finite and extents[1].finite):
+        return False
+    largest = extents[1].largest
+    if b.zero_point is not None:  # |q| <= |q - zero| + |zero|
+        largest += int(np.abs(b.zero_point).max())
+    return k * extents[0].largest * largest >= 1 << (accumulator.bits - 1)
+
+
 def _fit(
-    sums: Sums,
-    datapath: Datapath,
-    extents: tuple[Extent, Extent],
-    k: int,
-    zero_term: NDArray[np.float64] | None,
+    sums: Sums, datapath: Datapath, extents: tuple[Extent, Extent], zero_term: NDArray[np.float64] | None
 ) -> tuple[Sums, int]:
     """Wrap the accumulator's sums to its width; return what the dequantizer makes of them and how many wrapped.
 
     The accumulator holds ``sum(q * x)``; a zero point is subtracted behind it, in an adder that never overflows.
     """
-    accumulator = datapath.accumulator
-    if not isinstance(accumulator, Exact) or accumulator.bits is None:
-        return sums, 0
-    if not (extents[0].finite and extents[1].finite):
-        return sums, 0
-    if zero_term is None and k * extents[0].largest * extents[1].largest < 1 << (accumulator.bits - 1):
-        return sums, 0
+    assert isinstance(datapath.accumulator, Exact)
+    bits = datapath.accumulator.bits
+    assert bits is not None
     unit = extents[0].unit + extents[1].unit
     exact = sums if sums.dtype == np.int64 else np.ldexp(sums.astype(np.float64), -unit)
     integers = exact.astype(np.int64)
     subtracted = np.int64(0) if zero_term is None else np.ldexp(zero_term, -unit).astype(np.int64)
     held = integers + subtracted
-    half = np.int64(1 << (accumulator.bits - 1))
-    wrapped = ((held + half) & np.int64((1 << accumulator.bits) - 1)) - half
+    half = np.int64(1 << (bits - 1))
+    wrapped = ((held + half) & np.int64((1 << bits) - 1)) - half
     return wrapped - subtracted, int(np.count_nonzero(wrapped != held))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,8 @@ from simhw.gemm.operand import Values
 
 FLOAT32_INTEGERS = 24
 FLOAT64_INTEGERS = 53
+SHORT_GROUP = 64
+"""Groups up to this length are too short for BLAS: summing and scaling them in one kernel is faster."""
 
 
 class Kernel(enum.Enum):
@@ -24,6 +27,10 @@ class Kernel(enum.Enum):
     """BLAS in fp64 as an exact integer machine."""
     DGEMM_SPLIT = "dgemm_split"
     """Two exact fp64 products, of the high and the low part of the weights, joined as 64-bit integers."""
+    BLOCK_FP32 = "block_fp32"
+    """Numba: exact sums of short groups in fp32, each scaled and added at once."""
+    BLOCK_FP64 = "block_fp64"
+    """Numba: the same in fp64."""
     SEQUENTIAL_FMA = "sequential_fma"
     """Numba: fp32 fused multiply-adds, k in order, columns in parallel."""
     ALIGNED_FAST = "aligned_fast"
@@ -61,13 +68,23 @@ class Extent:
 
 def extent_of(values: Values, unit: int) -> Extent:
     """Measure an operand whose values are integers times ``2**unit``."""
-    magnitude = np.abs(values)
-    peak = float(magnitude.max())
-    if not np.isfinite(peak):
+    peak, smallest = _magnitudes(values)
+    if not math.isfinite(peak):
         return Extent(unit=unit, largest=0, finite=False)
-    smallest = float(np.min(magnitude, where=magnitude > 0, initial=np.inf))
-    exponent = int(np.frexp(smallest)[1]) - 1 if np.isfinite(smallest) else 0
-    return Extent(unit=unit, largest=int(np.ldexp(peak, -unit)), smallest_exponent=exponent)
+    exponent = math.frexp(smallest)[1] - 1 if math.isfinite(smallest) else 0
+    return Extent(unit=unit, largest=int(math.ldexp(peak, -unit)), smallest_exponent=exponent)
+
+
+def _magnitudes(values: Values) -> tuple[float, float]:
+    """Return the largest and the smallest nonzero magnitude (infinity where all are zero)."""
+    if values.dtype == np.float32:
+        from simhw.gemm.kernels.extent import magnitudes
+
+        largest, smallest = magnitudes(np.ascontiguousarray(values).reshape(-1).view(np.uint32))
+        patterns = np.array([largest, min(smallest, 0x7F800000)], np.uint32).view(np.float32)
+        return float(patterns[0]), float(patterns[1])
+    magnitude = np.abs(values)
+    return float(magnitude.max()), float(np.min(magnitude, where=magnitude > 0, initial=np.inf))
 
 
 def plan_sum(accumulator: Accumulator, k: int, a: Extent, b: Extent) -> Plan:
@@ -103,6 +120,15 @@ def _plan_exact(k: int, a: Extent, b: Extent) -> Plan:
         f"a sum of {k} products can need {bits + 1} bits, the exact accumulator holds 63; "
         "use a smaller group or a floating-point accumulator"
     )
+
+
+def fuse_short_groups(plan: Plan, accumulator: Accumulator, group_size: int, groups: int) -> Plan:
+    """Return the plan for many short groups with scales: an exact sum in any order may be fused with its scaling."""
+    fused = {Kernel.SGEMM: Kernel.BLOCK_FP32, Kernel.DGEMM: Kernel.BLOCK_FP64}
+    unbounded = isinstance(accumulator, Exact) and accumulator.bits is None
+    if groups < 2 or group_size > SHORT_GROUP or plan.kernel not in fused or not unbounded:
+        return plan
+    return Plan(kernel=fused[plan.kernel], why=plan.why)
 
 
 def split_parts(largest: int) -> tuple[int, int]:

@@ -85,7 +85,10 @@ def _fill_blocks(accumulator: Aligned, values: Values) -> Values:
 
 
 def _exponents(values: Values, minimum: int, zero: int, kind: type[np.signedinteger[Any]]) -> NDArray[Any]:
-    exponent = np.frexp(values)[1] - 1
+    if values.dtype == np.float32:  # the exponent field; subnormals end at the minimum below
+        exponent = ((np.ascontiguousarray(values).view(np.int32) >> 23) & 255) - 127
+    else:
+        exponent = np.frexp(values)[1] - 1
     return np.where(values == 0, zero, np.maximum(exponent, minimum)).astype(kind)
 
 
@@ -148,6 +151,26 @@ def _aligned_general(
         )
 
     over_rows(work, a.shape[0], a.shape[1])
+    return out
+
+
+def block_sums(
+    plan: Plan, a: Values, b: Values, scales: tuple[NDArray[np.float32], NDArray[np.float32]], group_size: int
+) -> NDArray[np.float32]:
+    """Return the sum over groups of exact group sums times scales, in fp32, for ``Kernel.BLOCK_*``."""
+    from simhw.gemm.kernels.blocks import scaled_blocks
+
+    kind = np.float32 if plan.kernel is Kernel.BLOCK_FP32 else np.float64
+    x = np.ascontiguousarray(a, kind)
+    y = np.ascontiguousarray(b.swapaxes(1, 2), kind)
+    sx = np.ascontiguousarray(scales[0], np.float32)
+    sy = np.ascontiguousarray(scales[1].swapaxes(1, 2), np.float32)
+    out = np.empty((x.shape[0], x.shape[1], y.shape[2]), np.float32)
+
+    def work(i: int, first: int, last: int) -> None:
+        scaled_blocks(x[i, first:last], y[i], sx[i, first:last], sy[i], group_size, out[i, first:last])
+
+    over_rows(work, x.shape[0], x.shape[1])
     return out
 
 

@@ -1,0 +1,23 @@
+"""Largest and smallest magnitude of an array in one pass over its bit patterns."""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+
+@nb.njit(cache=True, nogil=True)
+def magnitudes(bits: NDArray[np.uint32]) -> tuple[int, int]:
+    """Return the largest and the smallest nonzero magnitude, as bit patterns of float32.
+
+    Magnitudes of float32 order like their bit patterns, so that this is a loop over integers. Where all are zero the
+    smallest is the largest pattern there is.
+    """
+    largest = np.uint32(0)
+    smallest = np.uint32(0xFFFFFFFF)
+    for i in range(bits.shape[0]):
+        magnitude = np.uint32(bits[i] & np.uint32(0x7FFFFFFF))
+        largest = max(largest, magnitude)
+        smallest = min(smallest, np.uint32(magnitude - np.uint32(1)))  # zero becomes the largest pattern
+    return np.int64(largest), np.int64(smallest) + 1
