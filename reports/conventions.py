@@ -36,6 +36,16 @@ def conventions(rows: Sequence[Row]) -> list[tuple[str, str]]:
             "where fp16 did not run. Arrays of equally many PEs differ in area, which stands beside them",
         ),
         (
+            "Sizes",
+            "cycles, words and energy are those of one sample: one image, or one sequence of tokens, alone on the "
+            "array; the metric is over all samples",
+        ),
+        (
+            "DRAM",
+            "weights come in once with their scales and zero points; activations and results cross only where a "
+            "tensor does not fit into its SRAM buffer (256 KiB activations, 128 KiB weights, 128 KiB results)",
+        ),
+        (
             "Energy",
             f"the total is the sum of its parts: {', '.join(part_name(part) for part in ENERGY_PARTS)}",
         ),

@@ -101,7 +101,7 @@ def accuracy_against_energy(rows: Sequence[Row]) -> str:
 
 def _energy_axis(axes: Axes, energy_uj: Sequence[float]) -> None:
     """Prepare the horizontal axis: logarithmic, unless the energies are too close for its coarse marks."""
-    axes.set_xlabel("energy of the run, µJ, less is better")
+    axes.set_xlabel("energy per sample, µJ, less is better")
     if max(energy_uj) > 4 * min(energy_uj):
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
@@ -202,7 +202,7 @@ def energy_by_part(rows: Sequence[Row]) -> str:
         axes.set_xlim(0, max([*start, 1e-12]) * 1.14)
         axes.xaxis.set_major_locator(MaxNLocator(7))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.12g}"))
-        axes.set_xlabel("energy of the run, µJ")
+        axes.set_xlabel("energy per sample, µJ")
         axes.grid(True, axis="x")
         axes.set_axisbelow(True)
         figure.legend(loc="outside upper center", ncols=len(ENERGY_PARTS), handlelength=1, handleheight=1)

@@ -106,6 +106,8 @@ def _table(rows: Sequence[Row], detail: Detail, box: Box) -> Table:
     table.add_column("datapath", style="bold", overflow="fold")
     for column in columns:
         table.add_column(column.header, justify=column.justify, overflow="fold")
+    blank = ["-"] * (len(columns) - 1)  # the metric is the first column
+    table.add_row(Text("float reference"), numbers.metric(first, first.metric_float), *blank)
     for name, row in zip(row_names(rows), rows, strict=True):
         # As Text, because rich would read a bracket in a name as markup.
         table.add_row(Text(name), *(Text(column.cell(row)) for column in columns))
@@ -142,7 +144,7 @@ def _columns(first: Row, detail: Detail) -> list[_Column]:
 
 def _caption(first: Row, detail: Detail) -> str:
     conventions = f"{first.dataflow}, overlap {first.overlap}, {first.technology}"
-    caption = f"{conventions}; speed-up and energy ratio against fp16 on the same array"
+    caption = f"per sample; {conventions}; speed-up and energy ratio against fp16 on the same array"
     if detail.without:
         caption += f"; no room for: {', '.join(sorted(detail.without))}"
     return caption

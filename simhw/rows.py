@@ -79,9 +79,9 @@ class Row:
         metric_higher_is_better: direction of the leading metric.
         metrics: all metrics of the network, by name.
         sqnr_db: of the logits against the float reference; infinity for the reference itself.
-        cycles: of the whole run.
+        cycles: of one sample (one image, or one sequence), alone on the array.
         speedup: cycles of fp16 on the same rows x columns over these; None when fp16 was not run.
-        energy_pj: of the whole run, by part, see ``ENERGY_PARTS``.
+        energy_pj: of one sample, by part, see ``ENERGY_PARTS``.
         energy_ratio: energy of fp16 over this one (how many times less); None when fp16 was not run.
         area_um2: of the PE array.
         saturations: values clipped at the end of a format's range.

@@ -46,7 +46,7 @@ def test_nothing_is_cut_at_any_width(llama_rows, resnet_rows, width):
         lines = text(rows, width=width).splitlines()
         assert max(map(len, lines)) <= width
         for row in rows:
-            (line,) = [line for line in lines if line.startswith(f"{row.datapath} ")]
+            (line,) = [line for line in lines if line.startswith(f"{row.datapath} ") and "same array" not in line]
             assert f"{row.speedup:.2f}x" in line.split()
             assert f"{row.energy_ratio:.2f}x" in line.split()
 
