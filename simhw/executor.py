@@ -203,7 +203,7 @@ class _Run:
             raise InputError(f"layer {node.label} (m={step.m}, n={step.n}, k={k}): {error}") from error
         step.overflows += product.overflows
         step.saturations += product.saturations
-        step.kernel, step.why = product.plan.kernel.value, product.plan.why
+        step.kernel, step.why = product.plan.kernel, product.plan.why
         return gemm.finish(product.values)
 
     def _operands(self, node: Node, gemm: Matmul, rows: int) -> tuple[Operand, Operand]:

@@ -64,6 +64,11 @@ class Aligned:
     addend: Addend = Addend.FUSED
 
     @property
+    def kind(self) -> str:
+        """The file of ``simhw/gemm/paths`` that runs it."""
+        return "aligned"
+
+    @property
     def name(self) -> str:
         """Short name."""
         return f"aligned L={self.block} F={self.fraction_bits}, {self.result.name}"

@@ -18,6 +18,11 @@ class Accumulator(Protocol):
     """How products are summed. Records of this kind are frozen, hashable and hold data only."""
 
     @property
+    def kind(self) -> str:
+        """Name of the accumulator's own file, and of the file of ``simhw/gemm/paths`` that runs it."""
+        ...
+
+    @property
     def name(self) -> str:
         """Short name with the figures that matter, e.g. ``aligned L=32 F=13``."""
         ...

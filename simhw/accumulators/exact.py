@@ -23,6 +23,11 @@ class Exact:
     bits: int | None = None
 
     @property
+    def kind(self) -> str:
+        """The file of ``simhw/gemm/paths`` that runs it."""
+        return "exact"
+
+    @property
     def name(self) -> str:
         """Short name."""
         return "exact" if self.bits is None else f"integer {self.bits} bit, wrapping"

@@ -22,6 +22,11 @@ class Ieee:
     precision: Precision = FLOAT32
 
     @property
+    def kind(self) -> str:
+        """The file of ``simhw/gemm/paths`` that runs it."""
+        return "ieee"
+
+    @property
     def name(self) -> str:
         """Short name."""
         return f"{self.precision.name} sequential"

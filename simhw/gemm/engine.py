@@ -12,9 +12,10 @@ from simhw.errors import InputError
 from simhw.formats import get_element_format, round_to
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.dequantize_first import dequantize_before_multiplier
+from simhw.gemm.extent import Extent, extent_of
 from simhw.gemm.operand import Operand, Values
-from simhw.gemm.plan import Extent, Kernel, Plan, extent_of, fuse_short_groups, plan_sum
-from simhw.gemm.sums import Sums, block_sums, group_sums
+from simhw.gemm.paths.exact import BLOCK_FP32, BLOCK_FP64, block_sums, fuse_short_groups
+from simhw.gemm.plan import Plan, Sums, group_sums, plan_sum
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,7 +67,7 @@ def multiply(
     overflows = 0
     if scales is not None:
         plan = fuse_short_groups(plan, datapath.accumulator, slices[0].stop, len(slices))
-    if scales is not None and plan.kernel in (Kernel.BLOCK_FP32, Kernel.BLOCK_FP64):
+    if scales is not None and plan.kernel in (BLOCK_FP32, BLOCK_FP64):
         result = block_sums(plan, x, y, scales, slices[0].stop)
     else:
         result, overflows = _sum_groups(plan, datapath, (x, y), extents, slices, scales, b, chain)

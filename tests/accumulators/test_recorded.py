@@ -10,7 +10,7 @@ from simhw.accumulators import Addend
 from simhw.accumulators.rounding import FLOAT32
 from simhw.accumulators.tensor_cores import RECORDED_ON, TENSOR_CORES, recorded, tensor_core
 from simhw.errors import InputError
-from simhw.gemm.sums import dot_products
+from simhw.gemm.paths.aligned import dot_products
 
 FORMATS = ("fp16", "bf16", "tf32", "E4M3", "E5M2")
 EVERY = 40  # rows for the definition in Python fractions; the kernel runs all of them

@@ -5,8 +5,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from simhw.quant.round_to_nearest import METHOD
-from simhw.quant.schemes import get_scheme
 
 from simhw.accumulators import Exact
 from simhw.errors import InputError
@@ -16,6 +14,8 @@ from simhw.gemm.datapaths import datapath_names, get_datapath
 from simhw.gemm.definition import define
 from simhw.gemm.engine import multiply, prepare_weights
 from simhw.gemm.operand import Operand
+from simhw.quant.round_to_nearest import METHOD
+from simhw.quant.schemes import get_scheme
 
 
 def operands(datapath, m, n, k, seed, spread=1.0, batch=1, group=None):
@@ -84,8 +84,8 @@ def test_whole_int8_layer_equals_torch_int_mm():
     b = rng.integers(-128, 128, (768, 96), dtype=np.int8)
     expected = torch._int_mm(torch.from_numpy(a), torch.from_numpy(b)).numpy()
     datapath = get_datapath("w8a8_int8")
-    from simhw.gemm.plan import extent_of, plan_sum
-    from simhw.gemm.sums import group_sums
+    from simhw.gemm.extent import extent_of
+    from simhw.gemm.plan import group_sums, plan_sum
 
     x, y = a[None].astype(np.float32), np.ascontiguousarray(b.T)[None].astype(np.float32)
     extents = (extent_of(x, 0), extent_of(y, 0))
@@ -236,7 +236,7 @@ def test_attention_of_w4a16_needs_more_than_float64_at_the_limit():
         format="int8",
         row_scale=np.full((1, 2), 2.0**-20, np.float32),
     )
-    assert check(a, b, datapath).plan.kernel.value == "dgemm_split"
+    assert check(a, b, datapath).plan.kernel == "dgemm_split"
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from simhw.accumulators import Exact
 from simhw.accumulators.tensor_cores import tensor_core
 from simhw.formats import decode, encode
-from simhw.gemm import plan as planning
+from simhw.gemm.extent import Extent, extent_of
 from simhw.gemm.kernels import aligned, sequential
 from simhw.gemm.kernels.sequential import sequential_fma
-from simhw.gemm.plan import Kernel, Plan, extent_of, plan_sum
-from simhw.gemm.sums import group_sums
+from simhw.gemm.paths.aligned import ALIGNED_FAST, ALIGNED_GENERAL
+from simhw.gemm.paths.exact import DGEMM, DGEMM_SPLIT, SGEMM
+from simhw.gemm.plan import Plan, group_sums, plan_sum
 
 
 def values(name, shape, seed, scale=1.0):
@@ -42,8 +43,8 @@ def test_fast_aligned_kernel_equals_the_general_one(architecture, name, scale, m
     a[0, 0, ::3] = 0
     extents = (extent_of(a, -24), extent_of(b, -24))
     fast = plan_sum(accumulator, k, *extents)
-    assert fast.kernel is Kernel.ALIGNED_FAST or name == "bf16"
-    general = Plan(kernel=Kernel.ALIGNED_GENERAL, why="forced")
+    assert fast.kernel == ALIGNED_FAST or name == "bf16"
+    general = Plan(kernel=ALIGNED_GENERAL, why="forced")
     got = [group_sums(p, accumulator, a, b, extents) for p in (fast, general)]
     np.testing.assert_array_equal(got[0].view(np.uint32), got[1].view(np.uint32))
 
@@ -57,20 +58,20 @@ def test_exact_kernels_agree_with_python_integers(k, bits, seed):
     x, y = a.astype(np.float64), b.astype(np.float64)
     extents = (extent_of(x, 0), extent_of(y, 0))
     chosen = plan_sum(Exact(), k, *extents).kernel
-    for kernel in (chosen, Kernel.DGEMM, Kernel.DGEMM_SPLIT):
+    for kernel in (chosen, DGEMM, DGEMM_SPLIT):
         got = group_sums(Plan(kernel=kernel, why="forced"), Exact(), x, y, extents)[0]
         assert (got.astype(object) == expected).all()
 
 
 def test_planner_changes_kernel_exactly_at_its_bounds():
     def kernel(k, largest):
-        extent = planning.Extent(unit=0, largest=largest)
+        extent = Extent(unit=0, largest=largest)
         return plan_sum(Exact(), k, extent, extent).kernel
 
-    assert kernel((2**24 - 1) // 127**2, 127) is Kernel.SGEMM
-    assert kernel(2**24 // 127**2 + 1, 127) is Kernel.DGEMM
-    assert kernel(1, 2**26) is Kernel.DGEMM
-    assert kernel(1, 2**27) is Kernel.DGEMM_SPLIT
+    assert kernel((2**24 - 1) // 127**2, 127) == SGEMM
+    assert kernel(2**24 // 127**2 + 1, 127) == DGEMM
+    assert kernel(1, 2**26) == DGEMM
+    assert kernel(1, 2**27) == DGEMM_SPLIT
 
 
 def test_sequential_kernel_rounds_after_every_product():

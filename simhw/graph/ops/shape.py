@@ -58,7 +58,7 @@ def slice_axis(x: Array, dim: int = 0, start: int | None = None, end: int | None
 
 def select(x: Array, dim: int, index: int) -> Array:
     """Return one position of an axis."""
-    return np.take(x, index, axis=dim)
+    return np.asarray(np.take(x, index, axis=dim))
 
 
 def concatenate(tensors: Sequence[Array], dim: int = 0) -> Array:

@@ -1,0 +1,48 @@
+"""What is known of an operand's values: the bounds that proofs rest on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from simhw.gemm.operand import Values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """What is known of one operand's values: all are integers times ``2**unit`` and at most ``largest`` of them.
+
+    Attributes:
+        unit: exponent of the least significant bit.
+        largest: bound on ``abs(value) / 2**unit``.
+        smallest_exponent: of the smallest nonzero value that occurs (0 where all are zero).
+        finite: whether there is neither infinity nor NaN.
+    """
+
+    unit: int
+    largest: int
+    smallest_exponent: int = 0
+    finite: bool = True
+
+
+def extent_of(values: Values, unit: int) -> Extent:
+    """Measure an operand whose values are integers times ``2**unit``."""
+    peak, smallest = _magnitudes(values)
+    if not math.isfinite(peak):
+        return Extent(unit=unit, largest=0, finite=False)
+    exponent = math.frexp(smallest)[1] - 1 if math.isfinite(smallest) else 0
+    return Extent(unit=unit, largest=int(math.ldexp(peak, -unit)), smallest_exponent=exponent)
+
+
+def _magnitudes(values: Values) -> tuple[float, float]:
+    """Return the largest and the smallest nonzero magnitude (infinity where all are zero)."""
+    if values.dtype == np.float32:
+        from simhw.gemm.kernels.extent import magnitudes
+
+        largest, smallest = magnitudes(np.ascontiguousarray(values).reshape(-1).view(np.uint32))
+        patterns = np.array([largest, min(smallest, 0x7F800000)], np.uint32).view(np.float32)
+        return float(patterns[0]), float(patterns[1])
+    magnitude = np.abs(values)
+    return float(magnitude.max()), float(np.min(magnitude, where=magnitude > 0, initial=np.inf))

@@ -1,0 +1,1 @@
+"""How the engine runs each accumulator: planning and kernels, one file per accumulator kind."""
