@@ -1,6 +1,7 @@
 """Inputs that sit on and beside every boundary of a format, and a second definition to judge the first one by."""
 
 import bisect
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -56,7 +57,7 @@ def _codes_to_look_at(fmt: ElementFormat) -> list[range]:
     count = fmt.code_count
     if count <= 256:
         return [range(count)]
-    starts = {0, count // 2 - 8, count // 2, count - 8, *(count * part // 16 + part for part in range(1, 16))}
+    starts = {0, count // 2 - 8, count // 2, count - 8, *(count * part // 7 + part for part in range(1, 7))}
     if isinstance(fmt, FloatFormat):
         starts |= {fmt.max_code - 4, fmt.first_normal_code - 4}
     return [range(max(start, 0), min(start + 8, count)) for start in sorted(starts)]
@@ -71,7 +72,7 @@ def boundary_points() -> Callable[[ElementFormat], np.ndarray]:
         for run in _codes_to_look_at(fmt):
             values = sorted(finite_values(fmt, run))
             exact.update(values)
-            exact.update((low + high) / 2 for low, high in zip(values, values[1:], strict=False))
+            exact.update((low + high) / 2 for low, high in itertools.pairwise(values))
         for end in (fmt.max_value, next_beyond(fmt)):
             exact.update((end, -end, end * 2, -end * 2))
         exact.update(side * (fmt.max_value + next_beyond(fmt)) / 2 for side in (1, -1))

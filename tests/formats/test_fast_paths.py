@@ -17,8 +17,9 @@ from simhw.formats import (
     float_format,
     get_block_format,
     get_element_format,
+    narrow,
+    narrow_blocks,
 )
-from simhw.formats import narrow, narrow_blocks
 from simhw.formats.block_encoder import BlockEncoder
 from simhw.formats.catalog import ELEMENTS
 from simhw.formats.codec import Encoder
