@@ -9,7 +9,7 @@ from typing import Final
 
 from simhw.accumulators import Exact, Ieee
 from simhw.accumulators.tensor_cores import TENSOR_CORES, tensor_core
-from simhw.errors import unknown_name
+from simhw.errors import InputError, unknown_name
 from simhw.gemm.datapath import Datapath
 
 _OCP = "OCP Microscaling Formats (MX) v1.0, section 6.2: block dot product, result fp32"
@@ -229,8 +229,8 @@ def datapath_names() -> list[str]:
 def get_datapath(name: str, *, accumulator_bits: int | None = None) -> Datapath:
     """Return a datapath by name, optionally with a chosen width of its integer accumulator.
 
-    Raises InputError for an unknown name, for a width on a datapath whose accumulator is not an integer, and for
-    one that is out of 2..64 (whether it holds a product is checked by the PE).
+    Raises InputError for an unknown name, for a width on a datapath whose accumulator is not an integer (other than
+    the width it has), and for one that does not hold a product or is above 64.
     """
     catalogue = _catalogue()
     if name not in catalogue:
@@ -242,4 +242,11 @@ def get_datapath(name: str, *, accumulator_bits: int | None = None) -> Datapath:
 
     pe = get_pe(datapath.pe)
     pe.check_accumulator_bits(accumulator_bits)
-    return replace(datapath, accumulator=Exact(bits=accumulator_bits), accumulator_from_group=False)
+    if isinstance(datapath.accumulator, Exact):
+        return replace(datapath, accumulator=Exact(bits=accumulator_bits), accumulator_from_group=False)
+    if pe.fixed_accumulator_bits is None:
+        raise InputError(
+            f"accumulator_bits is {accumulator_bits}, but the accumulator of {name} is {datapath.accumulator.name}, which "
+            "has no width to choose; leave it out or take a datapath with an integer accumulator, such as w8a8_int8"
+        )
+    return datapath
