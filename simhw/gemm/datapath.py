@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simhw.accumulators import Accumulator
+from simhw.errors import InputError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,3 +49,14 @@ class Datapath:
     output: str
     scheme: str
     source: str
+
+    def check_formats(self, activation: str, weight: str) -> None:
+        """Raise InputError unless these element formats are multiplied (``weight`` may be that of keys and values)."""
+        weights = {self.multiplier_weight or self.weight, self.weight, self.attention}
+        # int4 and uint4 weights differ only in the sign of the top bit.
+        taken = weight in weights or (weight == "int4" and "uint4" in weights)
+        if activation != self.activation or not taken:
+            raise InputError(
+                f"operand formats are {activation} and {weight}, datapath {self.name} takes {self.activation}"
+                f" and {' or '.join(sorted(weights))}; choose a scheme with these formats"
+            )

@@ -246,7 +246,7 @@ def get_datapath(name: str, *, accumulator_bits: int | None = None) -> Datapath:
         return replace(datapath, accumulator=Exact(bits=accumulator_bits), accumulator_from_group=False)
     if pe.fixed_accumulator_bits is None:
         raise InputError(
-            f"accumulator_bits is {accumulator_bits}, but the accumulator of {name} is {datapath.accumulator.name}, which "
-            "has no width to choose; leave it out or take a datapath with an integer accumulator, such as w8a8_int8"
+            f"accumulator_bits is {accumulator_bits}, but the accumulator of {name} is {datapath.accumulator.name}, "
+            "which has no such width; leave it out or take a datapath with an integer accumulator, such as w8a8_int8"
         )
     return datapath

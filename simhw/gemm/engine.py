@@ -147,21 +147,11 @@ def _check(a: Operand, b: Operand, datapath: Datapath) -> None:
             f"operands have shapes {a.codes.shape} and {b.codes.shape}, must be (batch, m, k) and (batch, n, k)"
             " with the same batch and k; transpose or reshape one of them"
         )
-    weights = (datapath.multiplier_weight or datapath.weight, datapath.weight, datapath.attention)
-    if not _accepts(a.format, (datapath.activation,)) or not _accepts(b.format, weights):
-        raise InputError(
-            f"operand formats are {a.format} and {b.format}, datapath {datapath.name} takes {datapath.activation}"
-            f" and {' or '.join(sorted(set(weights)))}; choose a scheme with these formats"
-        )
+    datapath.check_formats(a.format, b.format)
     if a.group_size is not None and b.group_size is not None and a.group_size != b.group_size:
         raise InputError(
             f"group sizes are {a.group_size} and {b.group_size}, must be equal along k; quantize both with one"
         )
-
-
-def _accepts(given: str, wanted: tuple[str, ...]) -> bool:
-    """Return whether the format is taken: int4 and uint4 weights differ only in the sign of the top bit."""
-    return given in wanted or (given == "int4" and "uint4" in wanted)
 
 
 def _unit(operand: Operand) -> int:
