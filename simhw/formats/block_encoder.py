@@ -14,6 +14,7 @@ from simhw.formats.block import BlockFormat
 from simhw.formats.codec import Encoder
 from simhw.formats.decoding import decode
 from simhw.formats.integer import IntegerFormat
+from simhw.formats.narrow import INFINITY_BITS
 from simhw.formats.rounding import Overflow, Rounding, ScaleRule
 
 _QUOTIENT_BITS = 51
@@ -44,13 +45,27 @@ class BlockEncoder:
         self.scales = Encoder(fmt.scale)
         self.allows_fast = rounding is Rounding.NEAREST_EVEN
 
-    def choose_tensor_scale(self, blocks: FloatArray) -> np.float32:
+    def maxima(self, blocks: FloatArray) -> NDArray[np.uint32] | None:
+        """Return the largest magnitudes of the blocks as float32 bits if the fast path will ask for them, else None."""
+        if not self.allows_fast or blocks.dtype != np.float32 or self.rule is not ScaleRule.AMAX:
+            return None
+        found = np.empty(len(blocks), dtype=np.uint32)
+        narrow_blocks.block_maxima_bits(blocks.view(np.uint32).reshape(-1), blocks.shape[1], found)
+        return found
+
+    def choose_tensor_scale(self, blocks: FloatArray, maxima: NDArray[np.uint32] | None) -> np.float32:
         """Return ``amax / (largest element * largest scale)`` as float32, 1.0 if there is nothing but zeros (or NaN).
 
         It is never zero or infinite: beyond float32 it is the smallest or largest positive number.
         """
+        largest = 0.0
+        if maxima is not None:
+            finite = maxima < INFINITY_BITS
+            largest = float(maxima[finite].max(initial=0).view(np.float32))
+            blocks = blocks[~finite]
         bits = blocks.view(np.uint32 if blocks.dtype == np.float32 else np.uint64).reshape(-1)
-        largest = block_kernels.largest_finite(bits, blocks.dtype.itemsize * 8, self.infinite is Overflow.NAN)
+        width, ignore = blocks.dtype.itemsize * 8, self.infinite is Overflow.NAN
+        largest = max(largest, block_kernels.largest_finite(bits, width, ignore))
         if largest == 0.0:
             return np.float32(1.0)
         top = float(self.format.element.max_value * self.format.scale.max_value)
@@ -59,7 +74,15 @@ class BlockEncoder:
         with np.errstate(over="ignore", under="ignore"):
             return np.float32(min(max(np.float32(quotient), smallest), widest))
 
-    def run(self, blocks: FloatArray, codes: Codes, scales: Codes, tensor_scale: np.float32, offset: int = 0) -> None:
+    def run(
+        self,
+        blocks: FloatArray,
+        codes: Codes,
+        scales: Codes,
+        tensor_scale: np.float32,
+        offset: int = 0,
+        maxima: NDArray[np.uint32] | None = None,
+    ) -> None:
         """Quantize ``blocks`` into ``codes`` (same shape) and ``scales`` (one each).
 
         Args:
@@ -68,8 +91,9 @@ class BlockEncoder:
             scales: scale codes to fill.
             tensor_scale: positive; elements are divided by it as well.
             offset: position of the first element, for STOCHASTIC.
+            maxima: of these blocks, where :meth:`maxima` has already found them.
         """
-        hard = self._run_fast(blocks, codes, scales, float(tensor_scale))
+        hard = self._run_fast(blocks, codes, scales, float(tensor_scale), maxima)
         if hard is None:
             self._run_exact(blocks, codes, scales, float(tensor_scale), offset)
             return
@@ -82,7 +106,12 @@ class BlockEncoder:
             scales[left] = some_scales
 
     def _run_fast(
-        self, blocks: FloatArray, codes: Codes, scales: Codes, tensor_scale: float
+        self,
+        blocks: FloatArray,
+        codes: Codes,
+        scales: Codes,
+        tensor_scale: float,
+        maxima: NDArray[np.uint32] | None = None,
     ) -> NDArray[np.bool_] | None:
         """Return which blocks are left to the exact path, or None if all are."""
         if not self.allows_fast or blocks.dtype != np.float32 or not blocks.size:
@@ -101,7 +130,8 @@ class BlockEncoder:
         amax = narrow_blocks.amax_parameters(self.format, tensor_scale) if self.rule is ScaleRule.AMAX else None
         if amax is None:
             return None
-        kernels.quantize_amax(*target, amax, narrow_blocks.scale_parameters(self.format), element)
+        maxima = self.maxima(blocks) if maxima is None else maxima
+        kernels.quantize_amax(*target, maxima, amax, narrow_blocks.scale_parameters(self.format), element)
         return hard
 
     def _run_exact(self, blocks: FloatArray, codes: Codes, scales: Codes, tensor_scale: float, offset: int) -> None:

@@ -119,6 +119,13 @@ def largest_bits(bits: NDArray[np.uint32], base: int, block: int) -> Any:
 
 
 @njit(cache=True, nogil=True)
+def block_maxima_bits(bits: NDArray[np.uint32], block: int, maxima: NDArray[np.uint32]) -> None:
+    """Write the largest magnitude of each block to ``maxima``, as float32 bits."""
+    for row in range(maxima.size):
+        maxima[row] = largest_bits(bits, row * block, block)
+
+
+@njit(cache=True, nogil=True)
 def power_of_two_scale(largest: Any, s: PowerOfTwoParameters) -> tuple[int, bool]:
     """Return the E8M0 code and whether the exact path must decide (NaN, infinity, the ends of float32)."""
     exponent = np.int64(np.right_shift(np.uint32(largest + np.uint32(s.addend)), np.uint32(23)))
@@ -207,6 +214,7 @@ def quantize_amax(
     scales: NDArray[Any],
     hard: NDArray[np.bool_],
     block: int,
+    maxima: NDArray[np.uint32],
     s: AmaxParameters,
     sp: NarrowParameters,
     p: NarrowParameters,
@@ -214,16 +222,14 @@ def quantize_amax(
     """Quantize flat blocks to float elements under rounded scales, by multiplication with reciprocals.
 
     In chunks, with the reciprocal of every element written out: loops as short as a block spend their time on entry.
+    ``maxima`` comes from :func:`block_maxima_bits`.
     """
     chunk = max(1, _CHUNK // block)
-    largest = np.empty(chunk, dtype=np.uint32)
     factors = np.empty(chunk * block, dtype=np.float32)
     for first in range(0, scales.size, chunk):
         count = min(chunk, scales.size - first)
-        for row in range(count):
-            largest[row] = largest_bits(bits, (first + row) * block, block)
         last = first + count
-        choose_scales(largest[:count], scales[first:last], hard[first:last], s, sp)
+        choose_scales(maxima[first:last], scales[first:last], hard[first:last], s, sp)
         spread(scales[first:last], s.reciprocals, factors, block)
         span = slice(first * block, last * block)
         if divide(bits[span], factors, codes[span], p):

@@ -116,11 +116,19 @@ def quantize_blocks(
     rows = np.moveaxis(array, axis, -1)
     length = rows.shape[-1]
     blocks = _cut(rows, record.block_size)
-    factor = _tensor_scale(blocks, encoder, tensor_scale)
+    maxima = encoder.maxima(blocks) if record.has_tensor_scale and tensor_scale is None else None
+    factor = _tensor_scale(blocks, encoder, tensor_scale, maxima)
     codes = np.empty(blocks.shape, record.element.code_dtype)
     scales = np.empty(blocks.shape[:-1], record.scale.code_dtype)
     _in_chunks(
-        lambda at, end: encoder.run(blocks[at:end], codes[at:end], scales[at:end], factor, at * record.block_size),
+        lambda at, end: encoder.run(
+            blocks[at:end],
+            codes[at:end],
+            scales[at:end],
+            factor,
+            at * record.block_size,
+            None if maxima is None else maxima[at:end],
+        ),
         len(blocks),
         max(1, _CHUNK // record.block_size),
         threads,
@@ -148,13 +156,15 @@ def _cut(rows: FloatArray, size: int) -> FloatArray:
     return np.ascontiguousarray(rows).reshape(math.prod(lead) * per_row, size)
 
 
-def _tensor_scale(blocks: FloatArray, encoder: BlockEncoder, given: float | None) -> np.float32:
+def _tensor_scale(
+    blocks: FloatArray, encoder: BlockEncoder, given: float | None, maxima: NDArray[np.uint32] | None
+) -> np.float32:
     if not encoder.format.has_tensor_scale:
         if given is not None:
             raise InputError(f"tensor_scale is {given}, but {encoder.format.name} has none; leave it out")
         return np.float32(1.0)
     if given is None:
-        return encoder.choose_tensor_scale(blocks)
+        return encoder.choose_tensor_scale(blocks, maxima)
     with np.errstate(over="ignore"):
         factor = np.float32(given)
     if not 0 < factor < np.inf or float(factor) != float(given):

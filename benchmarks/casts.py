@@ -1,0 +1,150 @@
+"""How fast casts and block quantization are, beside a narrowing copy and beside other libraries.
+
+Run with ``python -m benchmarks.casts``. Every contender runs once per round, in turn, on the same 64 MiB of float32,
+on one thread; a figure is the median over the rounds of CPU time. The limit is a loop that copies uint32 to uint8 into
+memory that it already owns: it reads and writes what a cast to 8 bits must, and computes nothing. Ours is the public
+call, which allocates its result.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from simhw.formats import encode, get_element_format, quantize_blocks
+
+ELEMENTS = 1 << 24
+ROUNDS = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class CastRow:
+    """One kernel.
+
+    Attributes:
+        kernel: what was run.
+        elements_per_second: our median.
+        copy_ratio: our speed over that of the narrowing copy.
+        goal: what ``copy_ratio`` should reach.
+        peer_ratios: our speed over that of each library that is installed.
+    """
+
+    kernel: str
+    elements_per_second: float
+    copy_ratio: float
+    goal: float
+    peer_ratios: dict[str, float] = field(default_factory=dict)
+
+
+@njit(nogil=True)
+def narrowing_copy(source: NDArray[np.uint32], target: NDArray[np.uint8]) -> None:
+    """Copy the low byte of every word."""
+    for i in range(source.size):
+        target[i] = source[i]
+
+
+def rows(elements: int = ELEMENTS, rounds: int = ROUNDS) -> list[CastRow]:
+    """Measure all kernels; ``elements`` is rounded up to a multiple of 1024."""
+    shape = (-(-elements // 1024), 1024)
+    values = (np.random.default_rng(0).standard_normal(shape) * 4).astype(np.float32)
+    return [
+        *(_measure(f"cast float32 -> {name}", 0.5, values, _casts(name, values), rounds) for name in CASTS),
+        *(_measure(f"quantize float32 -> {name}", 0.25, values, _blocks(name, values), rounds) for name in BLOCKS),
+    ]
+
+
+CASTS = ("e4m3", "e5m2", "e2m1", "int8", "bf16")
+BLOCKS = ("mxfp8_e4m3", "mxfp4", "mxint8", "nvfp4")
+
+_TORCH = {"e4m3": "float8_e4m3fn", "e5m2": "float8_e5m2", "bf16": "bfloat16"}
+_ML_DTYPES = {"e4m3": "float8_e4m3fn", "e5m2": "float8_e5m2", "e2m1": "float4_e2m1fn", "bf16": "bfloat16"}
+
+
+def _casts(name: str, values: NDArray[np.float32]) -> dict[str, Callable[[], Any]]:
+    """Return the contenders of one cast; the first is ours. Peers clamp where they would not saturate."""
+    contenders: dict[str, Callable[[], Any]] = {"simhw": lambda: encode(values, name)}
+    largest = np.float32(float(get_element_format(name).max_value))
+    if name in _TORCH and find_spec("torch"):
+        import torch
+
+        torch.set_num_threads(1)
+        tensor, dtype = torch.from_numpy(values), getattr(torch, _TORCH[name])
+        contenders["torch to()"] = lambda: tensor.to(dtype)
+    if name in _ML_DTYPES:
+        import ml_dtypes
+
+        narrow = getattr(ml_dtypes, _ML_DTYPES[name])
+        contenders["ml_dtypes astype"] = lambda: np.clip(values, -largest, largest).astype(narrow)
+    if name == "int8":
+        contenders["numpy rint, clip, astype"] = lambda: np.clip(np.rint(values), -128, 127).astype(np.int8)
+    return contenders
+
+
+def _blocks(name: str, values: NDArray[np.float32]) -> dict[str, Callable[[], Any]]:
+    """Return the contenders of one block format; the first is ours."""
+    contenders: dict[str, Callable[[], Any]] = {"simhw": lambda: quantize_blocks(values, name)}
+    if find_spec("torchao") and name != "mxint8":
+        contenders |= _torchao(name, values)
+    return contenders
+
+
+def _torchao(name: str, values: NDArray[np.float32]) -> dict[str, Callable[[], Any]]:
+    import torch
+
+    torch.set_num_threads(1)
+    tensor = torch.from_numpy(values)
+    if name == "nvfp4":
+        from torchao.prototype.mx_formats.nvfp4_tensor import nvfp4_quantize, per_tensor_amax_to_scale
+
+        return {
+            "torchao nvfp4_quantize": lambda: nvfp4_quantize(
+                tensor, 16, per_tensor_scale=per_tensor_amax_to_scale(tensor.abs().max())
+            )
+        }
+    from torchao.prototype.mx_formats.mx_tensor import to_mx
+
+    element = torch.float8_e4m3fn if name == "mxfp8_e4m3" else torch.float4_e2m1fn_x2
+    return {"torchao to_mx": lambda: to_mx(tensor, element, 32)}
+
+
+def _measure(
+    kernel: str, goal: float, values: NDArray[np.float32], contenders: dict[str, Callable[[], Any]], rounds: int
+) -> CastRow:
+    words, target = values.view(np.uint32).reshape(-1), np.empty(values.size, np.uint8)
+    everyone = {"copy": lambda: narrowing_copy(words, target), **contenders}
+    seconds: dict[str, list[float]] = {name: [] for name in everyone}
+    for turn in range(rounds + 1):
+        for name, run in everyone.items():
+            began = time.process_time()
+            run()
+            if turn:  # the first one compiles
+                seconds[name].append(time.process_time() - began)
+    median = {name: statistics.median(taken) for name, taken in seconds.items()}
+    ours = median["simhw"]
+    return CastRow(
+        kernel=kernel,
+        elements_per_second=values.size / ours,
+        copy_ratio=median["copy"] / ours,
+        goal=goal,
+        peer_ratios={name: median[name] / ours for name in contenders if name != "simhw"},
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    print(f"{'kernel':30} {'Gelem/s':>8} {'of copy':>8} {'goal':>6}  times as fast as")
+    for row in rows():
+        peers = ", ".join(f"{name} {ratio:.1f}" for name, ratio in row.peer_ratios.items())
+        print(f"{row.kernel:30} {row.elements_per_second / 1e9:8.2f} {row.copy_ratio:8.2f} {row.goal:6.2f}  {peers}")
+
+
+if __name__ == "__main__":
+    main()
