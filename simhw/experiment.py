@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from simhw.accumulators import Exact
 from simhw.arrays import get_dataflow
 from simhw.arrays.base import Overlap, check_positive
 from simhw.catalog import get_method, get_network, get_scheme, model_entries
@@ -18,7 +19,7 @@ from simhw.gemm.operand import Storage
 from simhw.graph.base import Graph
 from simhw.graph.network import Dataset, Network
 from simhw.layer_cost import Machine, accumulator_bits, area_um2, step_cost
-from simhw.quantize import Scheme
+from simhw.quantize import Granularity, Scheme, check_fit
 from simhw.rows import ENERGY_PARTS, LayerRow, Row
 
 Progress = Callable[[str, int, int], None]
@@ -33,8 +34,9 @@ class Experiment:
         model: entry name of the network.
         datapaths: entry names; the float reference runs beside each.
         scheme: entry name; None means each datapath's own.
-        group_size: of group-wise weights; None means the scheme's.
-        accumulator_bits: width of integer accumulators; None means as wide as the widest sum needs.
+        group_size: of group-wise weights, for schemes that have them; None means the scheme's.
+        accumulator_bits: of integer accumulators, for datapaths that have one; None means as wide as the widest sum
+            needs.
         samples, tokens: how much of the data set; both None means the network's default.
         rows, columns, dataflow, overlap, technology: the machine.
     """
@@ -70,13 +72,34 @@ class Experiment:
         _ = machine.table  # an unknown technology is refused before anything runs
         return machine
 
-    def arithmetic(self, name: str) -> tuple[Datapath, Scheme]:
-        """Return a datapath with its scheme. Raises InputError where they do not fit together."""
-        datapath = get_datapath(name, accumulator_bits=self.accumulator_bits)
-        scheme = get_scheme(self.scheme or datapath.scheme)
-        if self.group_size is not None:
-            scheme = scheme.with_group_size(self.group_size)
-        return datapath, scheme
+    def arithmetic(self) -> list[tuple[Datapath, Scheme]]:
+        """Return each datapath with its scheme; group size and accumulator width go to those that have one.
+
+        Raises InputError for unknown names, for a datapath and a scheme that do not fit together, and for a group
+        size or a width that none of them has.
+        """
+        if not self.datapaths:
+            raise InputError("no datapath was given, at least 1 is needed; see 'simhw list datapaths'")
+        datapaths = self._datapaths()
+        pairs = [(datapath, get_scheme(self.scheme or datapath.scheme)) for datapath in datapaths]
+        for datapath, scheme in pairs:
+            check_fit(datapath, scheme)
+        if self.group_size is None:
+            return pairs
+        grouped = [scheme.weight.granularity is Granularity.GROUP for _, scheme in pairs]
+        return [
+            (datapath, scheme.with_group_size(self.group_size) if has_groups or not any(grouped) else scheme)
+            for (datapath, scheme), has_groups in zip(pairs, grouped, strict=True)
+        ]
+
+    def _datapaths(self) -> list[Datapath]:
+        bits = self.accumulator_bits
+        plain = [get_datapath(name) for name in self.datapaths]
+        integer = [isinstance(datapath.accumulator, Exact) for datapath in plain]
+        return [
+            get_datapath(name, accumulator_bits=bits if is_integer or not any(integer) else None)
+            for name, is_integer in zip(self.datapaths, integer, strict=True)
+        ]
 
 
 def run(
@@ -105,9 +128,7 @@ def default_models() -> tuple[str, ...]:
 def run_experiment(experiment: Experiment, progress: Progress = lambda *_: None) -> Iterator[Row]:
     """Yield one row per datapath, in order. Raises InputError before anything runs where settings are wrong."""
     machine = experiment.machine()
-    pairs = [experiment.arithmetic(name) for name in experiment.datapaths]
-    if not pairs:
-        raise InputError("no datapath was given, at least 1 is needed; see 'simhw list datapaths'")
+    pairs = experiment.arithmetic()
     network = get_network(experiment.model)
     dataset = network.dataset(experiment.samples, experiment.tokens)
     graph = _import(network, dataset)
@@ -124,7 +145,7 @@ def run_experiment(experiment: Experiment, progress: Progress = lambda *_: None)
             progress(label, done, total)
 
         progress(label, done, total)
-        yield _run_one(experiment, network, dataset, graph, machine, datapath, scheme, step)
+        yield _run_one(network, dataset, graph, machine, datapath, scheme, step)
 
 
 def _import(network: Network, dataset: Dataset) -> Graph:
@@ -153,7 +174,6 @@ def _check_group_size(experiment: Experiment, graph: Graph) -> None:
 
 
 def _run_one(
-    experiment: Experiment,
     network: Network,
     dataset: Dataset,
     graph: Graph,

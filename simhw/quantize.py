@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simhw.errors import InputError
+from simhw.formats import BlockFormat, get_format
+from simhw.gemm.datapath import Datapath
 from simhw.gemm.operand import Operand
+from simhw.pes import get_pe
 
 FloatArray = NDArray[np.float32]
 
@@ -148,3 +151,26 @@ def check_finite(values: FloatArray, what: str) -> None:
             f"{what} holds {values[tuple(where)]} at {where}, every value must be finite; "
             "check the weights and the input data, or choose a datapath with a wider output format"
         )
+
+
+def check_fit(datapath: Datapath, scheme: Scheme) -> None:
+    """Raise InputError unless the datapath multiplies the formats of the scheme and has PEs for its blocks."""
+    blocks = get_pe(datapath.pe).block_size
+    formats = {}
+    for operand in (scheme.activation, scheme.weight, scheme.attention):
+        form = get_format(operand.format)
+        if isinstance(form, BlockFormat):
+            formats[operand], given = form.element.name, form.block_size
+        else:
+            formats[operand], given = form.name, None
+        if given != blocks:
+            raise InputError(
+                f"scheme {scheme.name} has {_blocks(given)}, datapath {datapath.name} takes {_blocks(blocks)}; "
+                f"choose another scheme, such as its default {datapath.scheme}"
+            )
+    for operand in (scheme.weight, scheme.attention):
+        datapath.check_formats(formats[scheme.activation], formats[operand])
+
+
+def _blocks(size: int | None) -> str:
+    return "no blocks" if size is None else f"blocks of {size}"

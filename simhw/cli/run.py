@@ -94,8 +94,7 @@ def _check(experiment: Experiment) -> None:
     from simhw.catalog import get_network
 
     experiment.machine()
-    for name in experiment.datapaths:
-        experiment.arithmetic(name)
+    experiment.arithmetic()
     get_network(experiment.model)
 
 
