@@ -6,6 +6,7 @@ from fractions import Fraction
 import gfloat
 import numpy as np
 import pytest
+import torch
 from gfloat import formats as gformats
 
 from simhw.errors import InputError
@@ -15,6 +16,7 @@ from simhw.formats import (
     ScaleRule,
     decode,
     get_block_format,
+    pack_codes,
     quantize_block_exact,
     quantize_blocks,
     tensor_scale_exact,
@@ -247,6 +249,35 @@ def test_onnx_reference_quantizes_blocks_alike():
         model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 23)])
         (theirs,) = reference.ReferenceEvaluator(model).run(None, {"x": values, "s": scales})
         assert (theirs.view(np.uint8) == made.codes).all()
+
+
+@pytest.mark.parametrize("rule", POWERS)
+def test_torchao_makes_the_same_mx_blocks(rule):
+    torchao = pytest.importorskip("torchao.prototype.mx_formats.mx_tensor")
+    modes = pytest.importorskip("torchao.prototype.mx_formats.config").ScaleCalculationMode
+    mode = modes.RCEIL if rule is ScaleRule.ROUND_UP else modes[rule.name]
+    rng = np.random.default_rng(0)
+    values = (rng.standard_normal((500, 96)) * 2.0 ** rng.integers(-20, 20, (500, 1))).astype(np.float32)
+    for name, dtype in [
+        ("mxfp8_e4m3", torch.float8_e4m3fn),
+        ("mxfp8_e5m2", torch.float8_e5m2),
+        ("mxfp4", torch.float4_e2m1fn_x2),
+    ]:
+        scales, codes = torchao.to_mx(torch.from_numpy(values), dtype, 32, mode)
+        made = quantize_blocks(values, name, scale_rule=rule)
+        ours = pack_codes(made.codes, "e2m1") if name == "mxfp4" else made.codes
+        assert (scales.view(torch.uint8).numpy() == made.scales).all()
+        assert (codes.view(torch.uint8).numpy() == ours).all()
+
+
+def test_torchao_makes_the_same_nvfp4_blocks():
+    torchao = pytest.importorskip("torchao.prototype.mx_formats.nvfp4_tensor")
+    tensor = torch.from_numpy(np.random.default_rng(0).standard_normal((500, 96)).astype(np.float32))
+    scales, codes = torchao.nvfp4_quantize(tensor, 16, torchao.per_tensor_amax_to_scale(tensor.abs().max()))
+    made = quantize_blocks(tensor, "nvfp4")
+    # It rounds three times in float32 where we round once: no value of this tensor lies that near a boundary.
+    assert (scales.view(torch.uint8).numpy() == made.scales).all()
+    assert (codes.view(torch.uint8).numpy() == pack_codes(made.codes, "e2m1")).all()
 
 
 def test_decode_is_exact_in_float64_and_rounds_once():
