@@ -1,5 +1,7 @@
 """``python -m simhw`` is the same as ``simhw``."""
 
+import sys
+
 from simhw.cli import main
 
-main()
+sys.exit(main())

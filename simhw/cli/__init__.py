@@ -5,13 +5,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-from typing import Any
 
 import click
 
 from simhw.errors import InputError
-
-_SUPPORT = frozenset({"options"})
 
 
 class _Commands(click.Group):
@@ -19,7 +16,7 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the names of all commands."""
-        return sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name not in _SUPPORT)
+        return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command."""
@@ -36,16 +33,24 @@ def cli(debug: bool) -> None:
     """Bit-accurate emulation of int8, FP8, FP4 and MixPE datapaths: accuracy next to cycles and energy."""
 
 
-def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line; bad input is one sentence on stderr and exit code 2."""
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit code; bad input is one sentence on stderr and code 2.
+
+    ``--debug`` may stand anywhere.
+    """
     given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
     try:
-        return cli.main(given, prog_name="simhw", standalone_mode="--debug" not in given)
+        code = cli.main([word for word in given if word != "--debug"], prog_name="simhw", standalone_mode=False)
     except InputError as error:
-        if "--debug" in given:
+        if debug:
             raise
         click.echo(f"simhw: {error}", err=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        click.echo("simhw: interrupted; no result file was changed", err=True)
-        sys.exit(130)
+        return 2
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("simhw: interrupted; no result file is half-written", err=True)
+        return 130
+    return code if isinstance(code, int) else 0

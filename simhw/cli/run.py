@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -62,17 +63,27 @@ def command(
 
     Without options: both networks that ship with their weights, on twelve datapaths.
     """
-    from simhw.writing import require_writable
-
     if settings["samples"] is not None and settings["tokens"] is not None:
         raise InputError("--samples and --tokens were both given, only one is allowed; leave one of them out")
-    if json_file == "-" and csv_file == "-":
-        raise InputError("--json - and --csv - were both given, stdout carries one of them; write the other to a file")
-    files = [name for name in (json_file, csv_file, html_file) if name not in (None, "-")]
-    for name in files:
-        require_writable(str(name))
+    _check_files(json_file, csv_file, html_file)
     rows = _run(models, datapaths, settings)
     _write(rows, json_file, csv_file, html_file)
+
+
+def _check_files(json_file: str | None, csv_file: str | None, html_file: str | None) -> None:
+    """Refuse outputs that cannot all be written, before anything runs."""
+    from simhw.writing import require_writable
+
+    if json_file == "-" and csv_file == "-":
+        raise InputError("--json - and --csv - were both given, stdout carries one of them; write the other to a file")
+    if html_file == "-":
+        raise InputError("--html is '-', but the page goes to a file only; name one, such as index.html")
+    files = [name for name in (json_file, csv_file, html_file) if name is not None and name != "-"]
+    for name in files:
+        require_writable(name)
+    places = [os.path.realpath(name) for name in files if not os.path.exists(name) or os.path.isfile(name)]
+    if len(set(places)) < len(places):
+        raise InputError(f"the output files are {', '.join(files)}, two of them are the same; give each its own name")
 
 
 def _run(models: tuple[str, ...], datapaths: tuple[str, ...], settings: dict[str, object]) -> list[Row]:
@@ -90,17 +101,17 @@ def _run(models: tuple[str, ...], datapaths: tuple[str, ...], settings: dict[str
 
 
 def _check(experiment: Experiment) -> None:
-    """Refuse unknown names before the first network runs."""
+    """Refuse what is wrong with any of the networks before the first one runs."""
     from simhw.catalog import get_network
 
     experiment.machine()
     experiment.arithmetic()
-    get_network(experiment.model)
+    get_network(experiment.model).dataset(experiment.samples, experiment.tokens)
 
 
 @contextmanager
 def _progress() -> Iterator[Progress]:
-    """Show a progress bar on stderr."""
+    """Show a progress bar on stderr, where that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -110,25 +121,29 @@ def _progress() -> Iterator[Progress]:
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("loading", total=None)
         yield lambda label, done, total: bar.update(task, description=label, completed=done, total=total)
 
 
 def _write(rows: list[Row], json_file: str | None, csv_file: str | None, html_file: str | None) -> None:
+    """Write what was asked for; the tables first, so that a full disk does not lose a long run."""
     from simhw.rows import to_csv, to_json
     from simhw.writing import write_atomically
 
-    for name, make in ((json_file, to_json), (csv_file, to_csv)):
+    outputs = ((json_file, to_json), (csv_file, to_csv))
+    for name, make in outputs:
         if name == "-":
             click.echo(make(rows), nl=False)
-        elif name is not None:
+    _show(rows, to_stderr="-" in (json_file, csv_file))
+    for name, make in outputs:
+        if name is not None and name != "-":
             write_atomically(name, make(rows))
     if html_file is not None:
         from simhw.reports.overview import render
 
         write_atomically(html_file, render(rows, command=shlex.join(["simhw", *sys.argv[1:]])))
-    _show(rows, to_stderr="-" in (json_file, csv_file))
 
 
 def _show(rows: list[Row], to_stderr: bool) -> None:
