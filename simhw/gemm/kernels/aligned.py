@@ -1,8 +1,6 @@
-"""Tensor-core accumulation on whole matrices: a general kernel on integers and a fast one for certified ranges."""
+"""Tensor-core accumulation on whole matrices, fast: for ranges of operands that the planner has certified."""
 
 from __future__ import annotations
-
-import math
 
 import numba as nb
 import numpy as np
@@ -11,100 +9,6 @@ from numpy.typing import NDArray
 PANEL = 128
 CLAMP = -100
 """The fast kernel's smallest block exponent: below it the scale factor would leave fp32's normal range."""
-
-
-@nb.njit(cache=True, nogil=True)
-def round_integer(total: int, unit: int, significand: int, minimum: int, maximum: int, toward_zero: bool) -> float:
-    """Return ``total * 2**unit`` rounded to a register of ``significand`` bits, as an exact float64."""
-    if total == 0:
-        return 0.0
-    magnitude = abs(total)
-    length = 0
-    while (magnitude >> length) != 0:
-        length += 1
-    last = max(unit + length - 1, minimum) - significand + 1
-    shift = last - unit
-    if shift <= 0:
-        last = unit
-    elif shift > 62:
-        magnitude = 0
-    else:
-        rest = magnitude & ((np.int64(1) << shift) - 1)
-        magnitude >>= shift
-        half = np.int64(1) << (shift - 1)
-        if not toward_zero and (rest > half or (rest == half and (magnitude & 1) == 1)):
-            magnitude += 1
-    value = math.ldexp(float(magnitude), last)
-    largest = math.ldexp(2.0 - math.ldexp(1.0, 1 - significand), maximum)
-    if value > largest:
-        value = largest if toward_zero else np.inf
-    return -value if total < 0 else value
-
-
-@nb.njit(cache=True, nogil=True)
-def aligned_general(
-    a_significand: NDArray[np.int32],
-    a_exponent: NDArray[np.int32],
-    b_significand: NDArray[np.int32],
-    b_exponent: NDArray[np.int32],
-    product_fraction_bits: int,
-    out: NDArray[np.float32],
-    block: int,
-    fraction_bits: int,
-    zero_exponent: int,
-    significand: int,
-    minimum: int,
-    maximum: int,
-    toward_zero: bool,
-) -> None:
-    """Chain blocks into ``out`` (m, n), which holds c on entry; operands are (m, k) and (n, k), k a multiple of block.
-
-    An operand's value is ``significand * 2**(exponent - fraction bits of its format)``; the two formats' fraction
-    bits add up to ``product_fraction_bits``. Finite values only.
-    """
-    m, depth = a_significand.shape
-    n = b_significand.shape[0]
-    for i in range(m):
-        for j in range(n):
-            carried = float(out[i, j])
-            for start in range(0, depth, block):
-                if math.isinf(carried):  # an fp16 result that overflowed: infinity plus finite terms
-                    break
-                top = np.int64(-1000000)
-                any_zero = carried == 0.0
-                carried_exponent = np.int64(0)
-                carried_significand = np.int64(0)
-                if not any_zero:
-                    exponent = math.frexp(carried)[1]
-                    carried_exponent = max(np.int64(exponent) - 1, np.int64(minimum))
-                    carried_significand = np.int64(math.ldexp(carried, significand - 1 - carried_exponent))
-                    top = carried_exponent
-                for k in range(start, start + block):
-                    if a_significand[i, k] == 0 or b_significand[j, k] == 0:
-                        any_zero = True
-                    else:
-                        top = max(top, np.int64(a_exponent[i, k]) + np.int64(b_exponent[j, k]))
-                if any_zero:
-                    top = max(top, np.int64(zero_exponent))
-                keep = fraction_bits - top
-                total = _shift(carried_significand, keep + carried_exponent - (significand - 1))
-                for k in range(start, start + block):
-                    product = np.int64(a_significand[i, k]) * np.int64(b_significand[j, k])
-                    if product != 0:
-                        exponent_sum = np.int64(a_exponent[i, k]) + np.int64(b_exponent[j, k])
-                        total += _shift(product, keep + exponent_sum - product_fraction_bits)
-                carried = round_integer(total, top - fraction_bits, significand, minimum, maximum, toward_zero)
-            out[i, j] = np.float32(carried)
-
-
-@nb.njit(cache=True, nogil=True)
-def _shift(value: int, positions: int) -> int:
-    """Return ``trunc(value * 2**positions)``: bits below the unit are cut off toward zero."""
-    if positions >= 0:
-        return value << positions
-    if positions < -62:
-        return np.int64(0)
-    return -((-value) >> -positions) if value < 0 else value >> -positions
 
 
 @nb.njit(cache=True, nogil=True)

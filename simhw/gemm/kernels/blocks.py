@@ -6,6 +6,8 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from simhw.gemm.kernels.sequential import copy_rows
+
 PANEL = 128
 
 
@@ -32,26 +34,27 @@ def scaled_blocks(
     rows = np.zeros((4, depth), a.dtype)
     for j0 in range(0, n, PANEL):
         width = min(PANEL, n - j0)
-        panel[:, :width] = b[:, j0 : j0 + width]
-        scales[:, :width] = b_scale[:, j0 : j0 + width]
+        copy_rows(b[:, j0 : j0 + width], panel)
+        copy_rows(b_scale[:, j0 : j0 + width], scales)
         for i0 in range(0, m, 4):
             count = min(4, m - i0)
-            rows[:count] = a[i0 : i0 + count]
-            results[:] = np.float32(0)
+            copy_rows(a[i0 : i0 + count], rows)
             for group in range(scales.shape[0]):
                 start = group * group_size
                 stop = min(start + group_size, depth)
                 _add_group(rows[:, start:stop], panel[start:stop], sums)
                 for r in range(count):
                     _add_scaled(sums[r], a_scale[i0 + r, group], scales[group], group == 0, results[r])
-            out[i0 : i0 + count, j0 : j0 + width] = results[:count, :width]
+            copy_rows(results[:count, :width], out[i0 : i0 + count, j0 : j0 + width])
 
 
 @nb.njit(cache=True, nogil=True)
 def _add_group(a: NDArray[np.float64], panel: NDArray[np.float64], sums: NDArray[np.float64]) -> None:
     depth = panel.shape[0]
     whole = depth - depth % 4
-    sums[:] = 0
+    for r in range(4):
+        for j in range(PANEL):
+            sums[r, j] = 0
     for k in range(0, whole, 4):
         a00, a01, a02, a03 = a[0, k], a[0, k + 1], a[0, k + 2], a[0, k + 3]
         a10, a11, a12, a13 = a[1, k], a[1, k + 1], a[1, k + 2], a[1, k + 3]

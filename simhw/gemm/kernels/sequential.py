@@ -27,6 +27,17 @@ def fma(typing_context: Any, x: Any, y: Any, z: Any) -> Any:  # noqa: ARG001
 
 
 @nb.njit(cache=True, nogil=True)
+def copy_rows(source: NDArray[np.float32], target: NDArray[np.float32]) -> None:
+    """Copy ``source`` to the upper left corner of ``target``.
+
+    (A slice assignment would do, but Numba then compiles seconds of shape checks and their messages.)
+    """
+    for i in range(source.shape[0]):
+        for j in range(source.shape[1]):
+            target[i, j] = source[i, j]
+
+
+@nb.njit(cache=True, nogil=True)
 def sequential_fma(a: NDArray[np.float32], b: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """Add ``a @ b`` to ``out`` in place: ``(m, k) @ (k, n)``, all C-contiguous.
 
@@ -39,17 +50,17 @@ def sequential_fma(a: NDArray[np.float32], b: NDArray[np.float32], out: NDArray[
     sums = np.zeros((4, PANEL), np.float32)
     for j0 in range(0, n, PANEL):
         width = min(PANEL, n - j0)
-        panel[:, :width] = b[:, j0 : j0 + width]
+        copy_rows(b[:, j0 : j0 + width], panel)
         for i0 in range(0, m, 4):
             rows = min(4, m - i0)
-            sums[:rows, :width] = out[i0 : i0 + rows, j0 : j0 + width]
+            copy_rows(out[i0 : i0 + rows, j0 : j0 + width], sums)
             if rows == 4:
                 _four_rows(a[i0 : i0 + 4], panel, sums)
             else:
                 for r in range(rows):
                     for k in range(depth):
                         _add_products(a[i0 + r, k], panel[k], sums[r])
-            out[i0 : i0 + rows, j0 : j0 + width] = sums[:rows, :width]
+            copy_rows(sums[:rows, :width], out[i0 : i0 + rows, j0 : j0 + width])
 
 
 @nb.njit(cache=True, nogil=True)
