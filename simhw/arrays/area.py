@@ -65,7 +65,6 @@ def array_area(
     running_sums = rows * columns if leaves_pe and dataflow == "output_stationary" else 0
     return ArrayArea(
         pes_um2=rows * columns * pe.area_um2(table, accumulator_bits),
-        dequantizers_um2=columns * table.total_area_um2(per_column)
-        + rows * table.total_area_um2(parts.activation_sum),
+        dequantizers_um2=columns * table.total_area_um2(per_column) + rows * table.total_area_um2(parts.activation_sum),
         running_sums_um2=running_sums * table.area_um2(RUNNING_SUM),
     )

@@ -3,12 +3,21 @@
 Array: ``rows`` x ``columns`` PEs. GEMM: ``(m, k) x (k, n)``; activations are ``(m, k)``, weights ``(k,
 n)``. A GEMM larger than the array runs in *folds*. Every fold is charged as if the array were full (the
 SCALE-Sim convention).
+
+**Many at once.** Wherever a size is an ``int``, a NumPy array of integers (or a list) is taken too: sizes of
+many layers, of many arrays, or both, which broadcast against each other (layers along one axis, arrays along
+the other). Every count that follows from them is then an int64 array of their common shape. The fields are
+annotated with the type that one GEMM has; ``Gemm.many`` is the same door with the annotations of many.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from simhw.errors import InputError
 
@@ -20,8 +29,10 @@ MOST_CYCLES = 2**63 - 1
 class Gemm:
     """``batch`` independent products ``(m, k) x (k, n)``, each with weights of its own.
 
+    Each size is an int, or an array of ints for many GEMMs at once.
+
     Raises:
-        InputError: a size is not a positive integer.
+        InputError: a size is not a positive integer, or arrays of sizes do not broadcast.
     """
 
     m: int
@@ -31,7 +42,14 @@ class Gemm:
 
     def __post_init__(self) -> None:
         for name in ("m", "n", "k", "batch"):
-            check_positive(f"gemm {name}", getattr(self, name))
+            object.__setattr__(self, name, as_size(f"gemm {name}", getattr(self, name)))
+        common_shape(m=self.m, n=self.n, k=self.k, batch=self.batch)
+
+    @classmethod
+    def many(cls, *, m: ArrayLike, n: ArrayLike, k: ArrayLike, batch: ArrayLike = 1) -> Gemm:
+        """Return many GEMMs as one record, whose sizes are arrays that broadcast against each other."""
+        sizes: dict[str, Any] = {"m": m, "n": n, "k": k, "batch": batch}
+        return cls(**sizes)
 
     @property
     def macs(self) -> int:
@@ -59,7 +77,7 @@ class Overlap(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """What a GEMM takes on an array.
+    """What a GEMM takes on an array (many GEMMs or arrays: every count is an int64 array, see the module).
 
     Attributes:
         dataflow: entry name of the dataflow.
@@ -78,8 +96,10 @@ class Schedule:
         dram_activation_words: compulsory traffic: each activation once.
         dram_weight_words: each weight once.
         dram_output_words: each output once.
+        activation_streams: how often each activation enters the array.
         weight_streams: how often each weight enters the array.
-        summation_chunk: products that are summed before that sum joins the output; None: all k in one chain.
+        summation_chunk: products that are summed before that sum joins the output; None: all k in one chain
+            (of many GEMMs: an array, which has k there).
         summation_order: the same as a sentence.
     """
 
@@ -99,6 +119,7 @@ class Schedule:
     dram_activation_words: int
     dram_weight_words: int
     dram_output_words: int
+    activation_streams: int
     weight_streams: int
     summation_chunk: int | None
     summation_order: str
@@ -121,9 +142,53 @@ def check_positive(what: str, value: int) -> None:
         InputError: ``value`` is not an int of at least 1.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"{what} is {value!r}, must be an integer of at least 1; give the size as a whole number")
+
+
+def as_size(what: str, value: Any) -> Any:
+    """Return a size as an int, or as an int64 array where it is an array or a list.
+
+    Raises:
+        InputError: a size is not an integer of at least 1.
+    """
+    if isinstance(value, np.ndarray | list | tuple):
+        return _as_sizes(what, value)
+    plain = int(value) if isinstance(value, np.integer) else value
+    check_positive(what, plain)
+    return plain
+
+
+def _as_sizes(what: str, value: Any) -> Any:
+    try:
+        sizes = np.asarray(value)
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{what} is a list of {error}; give whole numbers in a regular array") from error
+    if sizes.dtype.kind not in "iu" or sizes.size == 0:
         raise InputError(
-            f"{what} is {value!r}, must be an integer of at least 1; give the size as a whole number"
+            f"{what} is an array of {sizes.size} x {sizes.dtype}, must hold integers of at least 1; "
+            "give the sizes as whole numbers that fit in int64"
         )
+    if int(sizes.min()) < 1:
+        check_positive(what, int(sizes.min()))
+    if int(sizes.max()) > MOST_CYCLES:
+        raise InputError(f"{what} is {int(sizes.max())}, must be below 2**63; split the GEMM")
+    return sizes.astype(np.int64)
+
+
+def common_shape(**sizes: Any) -> tuple[int, ...]:
+    """Return the shape that sizes broadcast to; ``()`` where all of them are ints.
+
+    Raises:
+        InputError: they do not broadcast.
+    """
+    try:
+        return np.broadcast_shapes(*(np.shape(size) for size in sizes.values()))
+    except ValueError:
+        shapes = ", ".join(f"{name} {np.shape(size)}" for name, size in sizes.items())
+        raise InputError(
+            f"arrays of sizes have the shapes {shapes}, which do not broadcast; give arrays of one shape, or "
+            "layers along one axis and arrays along another"
+        ) from None
 
 
 def check_choice(what: str, value: object, choices: type[Enum]) -> None:
@@ -138,5 +203,21 @@ def check_choice(what: str, value: object, choices: type[Enum]) -> None:
 
 
 def ceil_div(numerator: int, denominator: int) -> int:
-    """Return the quotient rounded up."""
+    """Return the quotient rounded up (of arrays: of each pair)."""
     return -(-numerator // denominator)
+
+
+def larger(a: int, b: int) -> int:
+    """Return the larger number (of arrays: of each pair)."""
+    if isinstance(a, int) and isinstance(b, int):
+        return max(a, b)
+    found: int = np.maximum(a, b)
+    return found
+
+
+def choose(condition: bool, a: int, b: int) -> int:
+    """Return ``a`` where the condition holds, else ``b`` (of arrays: at each place)."""
+    if isinstance(condition, np.ndarray):
+        found: int = np.where(condition, a, b)
+        return found
+    return a if condition else b

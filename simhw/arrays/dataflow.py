@@ -6,12 +6,26 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypedDict
+
+import numpy as np
 
 import simhw.arrays
-from simhw.arrays.base import MOST_CYCLES, Gemm, Overlap, Schedule, check_choice, check_positive
+from simhw.arrays.base import Gemm, Overlap, Schedule, as_size, check_choice, choose, common_shape
 from simhw.arrays.dequantize import Grouping
-from simhw.errors import InputError, unknown_name
+from simhw.arrays.many import refuse_overflow, schedule_many
+from simhw.errors import unknown_name
 from simhw.pes import Dequantization, Dequantizers
+
+
+class Chains(TypedDict):
+    """In which order the products of one output are summed, as ``Schedule`` says it."""
+
+    summation_chunk: int | None
+    summation_order: str
+
+
+ONE_CHAIN: Chains = {"summation_chunk": None, "summation_order": "k ascending, one chain per output"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +50,14 @@ class Run:
     passes: int
     grouping: Grouping
 
+    def chains(self, k_folds: int) -> Chains:
+        """Return the summation order of an array whose sums flow down its rows, in ``k_folds`` folds."""
+        order = f"k ascending in chains of {self.rows} rows, chain sums added in ascending order"
+        if isinstance(k_folds, int):
+            return ONE_CHAIN if k_folds == 1 else {"summation_chunk": self.rows, "summation_order": order}
+        chunk = choose(np.equal(k_folds, 1), self.gemm.k, self.rows)
+        return {"summation_chunk": chunk, "summation_order": order}
+
     def finish(
         self,
         *,
@@ -47,6 +69,7 @@ class Run:
         sram_weight_reads: int,
         sram_output_writes: int,
         sram_output_reads: int,
+        activation_streams: int,
         weight_streams: int,
         summation_chunk: int | None,
         summation_order: str,
@@ -58,11 +81,8 @@ class Run:
         """
         gemm = self.gemm
         cycles = compute_cycles + dequantize_stall_cycles
-        if max(cycles * self.rows * self.columns, sram_activation_reads, sram_weight_reads) > MOST_CYCLES:
-            raise InputError(
-                f"{gemm} on {self.rows} x {self.columns} PEs takes {cycles} cycles, "
-                "counts of words and PE cycles end at 2**63 - 1; split the GEMM"
-            )
+        pe_cycles = cycles * self.rows * self.columns
+        refuse_overflow(gemm, self.rows, self.columns, cycles, pe_cycles, sram_activation_reads, sram_weight_reads)
         return Schedule(
             dataflow=self.dataflow,
             overlap=self.overlap,
@@ -72,7 +92,7 @@ class Run:
             cycles_per_fold=cycles_per_fold,
             compute_cycles=compute_cycles,
             dequantize_stall_cycles=dequantize_stall_cycles,
-            utilization=gemm.macs * self.passes / (cycles * self.rows * self.columns),
+            utilization=gemm.macs * self.passes / pe_cycles,
             sram_activation_reads=sram_activation_reads,
             sram_weight_reads=sram_weight_reads,
             sram_output_writes=sram_output_writes,
@@ -80,6 +100,7 @@ class Run:
             dram_activation_words=gemm.batch * gemm.m * gemm.k,
             dram_weight_words=gemm.batch * gemm.k * gemm.n,
             dram_output_words=gemm.batch * gemm.m * gemm.n,
+            activation_streams=activation_streams,
             weight_streams=weight_streams,
             summation_chunk=summation_chunk,
             summation_order=summation_order,
@@ -94,12 +115,15 @@ class Dataflow:
         name: entry name, equal to the file name.
         description: one sentence.
         source: where the cycle counts come from.
+        sums_along_rows: whether a sum flows down the rows of the array, so that products are summed in chains
+            of that length and the chain sums meet in the output buffer.
         schedule: closed form.
     """
 
     name: str
     description: str
     source: str
+    sums_along_rows: bool
     schedule: Callable[[Run], Schedule] = field(repr=False)
 
 
@@ -136,6 +160,12 @@ def schedule(
 ) -> Schedule:
     """Return what ``gemm`` takes on an array of ``rows`` x ``columns`` PEs.
 
+    Sizes may be arrays (see ``simhw.arrays.base``): one call then schedules many layers on many arrays.
+
+    >>> found = schedule(Gemm(m=[128, 1], n=768, k=768), dataflow="output_stationary", rows=32, columns=32)
+    >>> found.compute_cycles.tolist()
+    [79680, 19920]
+
     Args:
         gemm: sizes.
         dataflow: entry name (see ``simhw list dataflows``).
@@ -148,11 +178,11 @@ def schedule(
         group_size: length of a group along k; None: all of k.
 
     Raises:
-        InputError: an unknown dataflow, a size below 1, a group longer than k, or counts beyond int64.
+        InputError: an unknown dataflow, a size below 1, a group longer than k, arrays of sizes that do not
+            broadcast, or counts beyond int64.
     """
     found = get_dataflow(dataflow)
-    for what, value in (("rows", rows), ("columns", columns), ("passes", passes)):
-        check_positive(what, value)
+    rows, columns, passes = as_size("rows", rows), as_size("columns", columns), as_size("passes", passes)
     check_choice("overlap", overlap, Overlap)
     check_choice("dequantization", dequantization, Dequantization)
     check_choice("dequantizers", dequantizers, Dequantizers)
@@ -167,4 +197,7 @@ def schedule(
         passes=passes,
         grouping=grouping,
     )
-    return found.schedule(run)
+    sizes = {"m": gemm.m, "n": gemm.n, "k": gemm.k, "batch": gemm.batch, "rows": rows, "columns": columns}
+    if all(isinstance(size, int) for size in (*sizes.values(), passes, 1 if group_size is None else group_size)):
+        return found.schedule(run)
+    return schedule_many(run, found.schedule, common_shape(**sizes, passes=passes, group_size=group_size or 1))

@@ -5,9 +5,11 @@ g along k (G = ceil(k / g) of them), an array of R rows, C columns:
 
 =================== ================================================================================
 before multiply     one per weight that enters the array: n k ceil(m / R) output-stationary, where weights
-                    stream again for every row of folds; n k weight-stationary, where each is loaded once
+                    stream again for every row of folds; n k weight-stationary, where each is loaded once;
+                    n k ceil(m / C) input-stationary, where columns hold rows of activations
 after group         m n G scale multiplies, m n G zero-point multiply-adds, and m k additions for the sums of
-                    activations, once per row and column fold: m k ceil(n / C)
+                    activations, once for every time that an activation enters the array: m k ceil(n / C)
+                    output- and weight-stationary, m k input-stationary
 every design        m n for the scales of token and channel on the finished output
 =================== ================================================================================
 
@@ -28,7 +30,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simhw.arrays.base import Gemm, Overlap, ceil_div, check_positive
+import numpy as np
+
+from simhw.arrays.base import Gemm, Overlap, as_size, ceil_div, choose, larger
 from simhw.costs import CostTable
 from simhw.errors import InputError
 from simhw.pes import Dequantization, DequantizationParts, Dequantizers
@@ -79,7 +83,7 @@ class Grouping:
 
     def __post_init__(self) -> None:
         if self.group_size is not None:
-            check_positive("group size", self.group_size)
+            object.__setattr__(self, "group_size", as_size("group size", self.group_size))
 
     def lengths(self, k: int) -> tuple[int, int, int]:
         """Return the length of a whole group, how many there are before the last, and the length of the last.
@@ -89,9 +93,9 @@ class Grouping:
         """
         if self.group_size is None:
             return k, 0, k
-        if self.group_size > k:
+        if np.any(np.greater(self.group_size, k)):
             raise InputError(
-                f"group size is {self.group_size}, must be 1..{k}, the length of k; "
+                f"group size is {self.group_size}, must be 1..{np.min(k)}, the length of k; "
                 "give a smaller group or leave it out"
             )
         whole = ceil_div(k, self.group_size) - 1
@@ -104,7 +108,13 @@ class Grouping:
 
 
 def dequantization_work(
-    gemm: Gemm, *, grouping: Grouping, weight_streams: int, columns: int, zero_points: bool = True
+    gemm: Gemm,
+    *,
+    grouping: Grouping,
+    weight_streams: int,
+    columns: int,
+    zero_points: bool = True,
+    activation_streams: int | None = None,
 ) -> DequantizationWork:
     """Return the dequantization operations of a GEMM.
 
@@ -114,6 +124,8 @@ def dequantization_work(
         weight_streams: how often each weight enters the array (``Schedule.weight_streams``).
         columns: of the array.
         zero_points: False for symmetric weights, which need neither zero-point work nor sums of activations.
+        activation_streams: how often each activation enters the array (``Schedule.activation_streams``);
+            None: once per column fold, as where weights or outputs are stationary.
     """
     outputs = gemm.batch * gemm.m * gemm.n
     match grouping.dequantization:
@@ -128,7 +140,8 @@ def dequantization_work(
         case Dequantization.AFTER_GROUP:
             _, whole, _ = grouping.lengths(gemm.k)
             sums = outputs * (whole + 1)
-            activations = gemm.batch * gemm.m * gemm.k * ceil_div(gemm.n, columns)
+            streams = ceil_div(gemm.n, columns) if activation_streams is None else activation_streams
+            activations = gemm.batch * gemm.m * gemm.k * streams
             return DequantizationWork(
                 scale_operations=sums,
                 zero_point_operations=sums if zero_points else 0,
@@ -156,12 +169,12 @@ def output_stationary_stalls(
     if not grouping.after_group or grouping.dequantizers is not Dequantizers.PER_COLUMN:
         return 0
     length, whole, last = grouping.lengths(gemm.k)
-    waits_whole = max(0, rows - length * passes)
-    waits_last = max(0, rows - last * passes)
-    first = waits_whole if whole else waits_last
+    waits_whole = larger(0, rows - length * passes)
+    waits_last = larger(0, rows - last * passes)
+    first = choose(whole > 0, waits_whole, waits_last)
     inside = whole * waits_whole + waits_last - first
     if overlap in (Overlap.NONE, Overlap.PER_FOLD):
         return folds * inside
     # A short double-buffered fold waits for its outputs anyway: that part is compute, not a stall.
-    already = max(0, rows - gemm.k * passes) if overlap is Overlap.DOUBLE_BUFFERED else 0
+    already = larger(0, rows - gemm.k * passes) if overlap is Overlap.DOUBLE_BUFFERED else 0
     return folds * inside + (folds - 1) * (first - already)

@@ -10,8 +10,8 @@ next fold streams at once; a column's bus then takes ``rows`` outputs per fold, 
 
 from __future__ import annotations
 
-from simhw.arrays.base import Overlap, Schedule, ceil_div
-from simhw.arrays.dataflow import Dataflow, Run
+from simhw.arrays.base import Overlap, Schedule, ceil_div, larger
+from simhw.arrays.dataflow import ONE_CHAIN, Dataflow, Run
 from simhw.arrays.dequantize import output_stationary_stalls
 
 
@@ -30,7 +30,7 @@ def _schedule(run: Run) -> Schedule:
             compute = folds * per_fold
         case Overlap.DOUBLE_BUFFERED:
             per_fold = stream + fill
-            compute = (folds - 1) * max(stream, run.rows) + per_fold
+            compute = (folds - 1) * larger(stream, run.rows) + per_fold
         case Overlap.ONCE:
             per_fold = stream + fill
             compute = folds * stream + fill
@@ -47,9 +47,9 @@ def _schedule(run: Run) -> Schedule:
         sram_weight_reads=gemm.batch * gemm.k * gemm.n * row_folds,
         sram_output_writes=outputs,
         sram_output_reads=0,
+        activation_streams=column_folds,
         weight_streams=row_folds,
-        summation_chunk=None,
-        summation_order="k ascending, one chain per output",
+        **ONE_CHAIN,
     )
 
 
@@ -57,5 +57,6 @@ DATAFLOW = Dataflow(
     name="output_stationary",
     description="each PE keeps one output, activations and weights stream past it",
     source="H. T. Kung, Why systolic architectures?, 1982; cycles as in SCALE-Sim, ISPASS 2020",
+    sums_along_rows=False,
     schedule=_schedule,
 )

@@ -17,7 +17,7 @@ activation is streamed to each of them.
 
 from __future__ import annotations
 
-from simhw.arrays.base import Overlap, Schedule, ceil_div
+from simhw.arrays.base import Overlap, Schedule, ceil_div, larger
 from simhw.arrays.dataflow import Dataflow, Run
 
 
@@ -33,11 +33,10 @@ def _schedule(run: Run) -> Schedule:
         case Overlap.NONE | Overlap.PER_FOLD:
             compute = folds * per_fold
         case Overlap.DOUBLE_BUFFERED:
-            compute = (folds - 1) * max(gemm.m, run.rows) + per_fold
+            compute = (folds - 1) * larger(gemm.m, run.rows) + per_fold
         case Overlap.ONCE:
             compute = folds * gemm.m + fill
     outputs = gemm.batch * gemm.m * gemm.n
-    one_chain = k_folds == 1
     return run.finish(
         folds=folds,
         cycles_per_fold=per_fold,
@@ -47,11 +46,9 @@ def _schedule(run: Run) -> Schedule:
         sram_weight_reads=gemm.batch * gemm.k * gemm.n,
         sram_output_writes=outputs * k_folds,
         sram_output_reads=outputs * (k_folds - 1),
+        activation_streams=column_folds,
         weight_streams=1,
-        summation_chunk=None if one_chain else run.rows,
-        summation_order="k ascending, one chain per output"
-        if one_chain
-        else f"k ascending in chains of {run.rows} rows, chain sums added in ascending order",
+        **run.chains(k_folds),
     )
 
 
@@ -59,5 +56,6 @@ DATAFLOW = Dataflow(
     name="weight_stationary",
     description="each PE keeps one weight, activations stream past it and partial sums flow down",
     source="N. P. Jouppi et al., the TPU, ISCA 2017; cycles as in SCALE-Sim, ISPASS 2020",
+    sums_along_rows=True,
     schedule=_schedule,
 )
