@@ -18,8 +18,9 @@ class Precision:
         significand_bits: with the hidden bit.
         minimum_exponent: of the smallest normal number; below, the unit in the last place stays fixed.
         maximum_exponent: of the largest finite number.
-        toward_zero: truncate (overflow then gives the largest finite number); else nearest even (overflow gives
-            infinity).
+        toward_zero: truncate (overflow then gives the largest finite number, as IEEE 754 has it); else nearest even
+            (overflow gives infinity).
+        overflow_to_infinity: overflow gives infinity although the register truncates (tensor cores, MMA-Sim).
     """
 
     name: str
@@ -27,6 +28,17 @@ class Precision:
     minimum_exponent: int
     maximum_exponent: int
     toward_zero: bool = False
+    overflow_to_infinity: bool = False
+
+    @property
+    def overflows_to_infinity(self) -> bool:
+        """Whether values past the largest finite number become infinity."""
+        return self.overflow_to_infinity or not self.toward_zero
+
+    @property
+    def largest(self) -> float:
+        """Largest finite number."""
+        return math.ldexp(2.0 - 2.0 ** (1 - self.significand_bits), self.maximum_exponent)
 
 
 FLOAT32 = Precision(name="fp32", significand_bits=24, minimum_exponent=-126, maximum_exponent=127)
@@ -36,6 +48,7 @@ FLOAT32_TOWARD_ZERO = Precision(
     minimum_exponent=-126,
     maximum_exponent=127,
     toward_zero=True,
+    overflow_to_infinity=True,
 )
 E8M13_TOWARD_ZERO = Precision(
     name="E8M13 (toward zero)",
@@ -43,6 +56,7 @@ E8M13_TOWARD_ZERO = Precision(
     minimum_exponent=-126,
     maximum_exponent=127,
     toward_zero=True,
+    overflow_to_infinity=True,
 )
 FLOAT16 = Precision(name="fp16", significand_bits=11, minimum_exponent=-14, maximum_exponent=15)
 
@@ -59,15 +73,15 @@ def exponent_of(value: Fraction) -> int:
 
 
 def round_to_precision(value: Fraction, precision: Precision) -> Number:
-    """Return ``value`` rounded to ``precision``; infinity only where it rounds to nearest and overflows."""
+    """Return ``value`` rounded to ``precision``; infinity where it overflows to that."""
     if value == 0:
         return value
     exponent = max(exponent_of(value), precision.minimum_exponent)
     unit = Fraction(2) ** (exponent - precision.significand_bits + 1)
     steps = abs(value) / unit
     rounded = Fraction(math.floor(steps) if precision.toward_zero else round(steps)) * unit
-    largest = (2 - Fraction(2) ** (1 - precision.significand_bits)) * Fraction(2) ** precision.maximum_exponent
+    largest = Fraction(precision.largest)
     sign = -1 if value < 0 else 1
     if rounded > largest:
-        return sign * largest if precision.toward_zero else sign * math.inf
+        return sign * math.inf if precision.overflows_to_infinity else sign * largest
     return sign * rounded

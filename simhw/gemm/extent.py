@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +18,7 @@ class Extent:
         unit: exponent of the least significant bit.
         largest: bound on ``abs(value) / 2**unit``.
         smallest_exponent: of the smallest nonzero value that occurs (0 where all are zero).
-        finite: whether there is neither infinity nor NaN.
+        finite: whether there is neither infinity nor NaN; the bounds are those of the finite values.
     """
 
     unit: int
@@ -31,7 +31,8 @@ def extent_of(values: Values, unit: int) -> Extent:
     """Measure an operand whose values are integers times ``2**unit``."""
     peak, smallest = _magnitudes(values)
     if not math.isfinite(peak):
-        return Extent(unit=unit, largest=0, finite=False)
+        rest = np.where(np.isfinite(values), values, values.dtype.type(0))
+        return replace(extent_of(rest, unit), finite=False)
     exponent = math.frexp(smallest)[1] - 1 if math.isfinite(smallest) else 0
     return Extent(unit=unit, largest=int(math.ldexp(peak, -unit)), smallest_exponent=exponent)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,8 @@ from simhw.gemm.operand import Values
 
 Sums = NDArray[np.float32] | NDArray[np.float64] | NDArray[np.int64]
 
-DEFINITION = "definition"
-"""The kernel that runs where an operand holds infinities or NaN: the accumulator's definition itself."""
+CANONICAL_NAN = np.array(0x7FFFFFFF, np.uint32).view(np.float32)[()]
+"""The NaN that every kernel returns: what tensor cores return, and as fp16 their 0x7FFF."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +28,13 @@ class Plan:
 
 
 class Path(Protocol):
-    """What a file of ``simhw/gemm/paths`` offers, under the name of its accumulator's file (``Accumulator.kind``)."""
+    """What a file of ``simhw/gemm/paths`` offers, under the name of its accumulator's file (``Accumulator.kind``).
+
+    A path whose kernels take infinities and NaN themselves says so by ``TAKES_SPECIALS = True``.
+    """
 
     def plan(self, accumulator: Accumulator, k: int, a: Extent, b: Extent) -> Plan:
-        """Choose a kernel for sums of ``k`` products of finite operands. Raises InputError where none can."""
+        """Choose a kernel for sums of ``k`` products. Raises InputError where none can."""
         ...
 
     def run(
@@ -56,11 +59,18 @@ def path_of(accumulator: Accumulator) -> Path:
     return path
 
 
+def takes_specials(accumulator: Accumulator) -> bool:
+    """Return whether the path's own kernels take infinities and NaN."""
+    return bool(getattr(path_of(accumulator), "TAKES_SPECIALS", False))
+
+
 def plan_sum(accumulator: Accumulator, k: int, a: Extent, b: Extent) -> Plan:
     """Return the plan for sums of ``k`` products. Raises InputError where no kernel can hold the sum exactly."""
-    if not (a.finite and b.finite):
-        return Plan(kernel=DEFINITION, why="an operand holds infinity or NaN: outputs are computed one by one")
-    return path_of(accumulator).plan(accumulator, k, a, b)
+    chosen = path_of(accumulator).plan(accumulator, k, a, b)
+    if (a.finite and b.finite) or takes_specials(accumulator):
+        return chosen
+    specials = "outputs with infinity or NaN among their terms follow IEEE 754"
+    return Plan(kernel=chosen.kernel, why=f"{chosen.why}; {specials}")
 
 
 def group_sums(
@@ -72,15 +82,42 @@ def group_sums(
     c: NDArray[np.float32] | None = None,
 ) -> Sums:
     """Run a plan: the sums of one group of k for a batch of matrices (see :meth:`Path.run`)."""
-    if plan.kernel == DEFINITION:
-        return _by_definition(accumulator, a, b, c)
-    return path_of(accumulator).run(plan, accumulator, a, b, extents, c)
+    finite = extents[0].finite and extents[1].finite
+    if finite or takes_specials(accumulator):
+        return canonical_nan(path_of(accumulator).run(plan, accumulator, a, b, extents, c))
+    return canonical_nan(_with_specials(plan, accumulator, a, b, extents, c))
 
 
-def _by_definition(
-    accumulator: Accumulator, a: Values, b: Values, c: NDArray[np.float32] | None
-) -> NDArray[np.float32]:
-    out = np.zeros((a.shape[0], a.shape[1], b.shape[1]), np.float32) if c is None else c.copy()
-    for i, m, n in np.ndindex(*out.shape):
-        out[i, m, n] = float(accumulator.dot(a[i, m].tolist(), b[i, n].tolist(), float(out[i, m, n])))
-    return out
+def canonical_nan(sums: Sums) -> Sums:
+    """Return the sums with every NaN made :data:`CANONICAL_NAN`."""
+    if sums.dtype == np.float32:
+        np.copyto(sums, CANONICAL_NAN, where=np.isnan(sums))
+    return sums
+
+
+def _with_specials(
+    plan: Plan,
+    accumulator: Accumulator,
+    a: Values,
+    b: Values,
+    extents: tuple[Extent, Extent],
+    c: NDArray[np.float32] | None,
+) -> Sums:
+    """Run a plan for finite values with zeros in place of specials, then set the outputs that have any by IEEE 754.
+
+    An infinite or NaN element makes every product that it takes part in special, so that exactly the rows of ``a``
+    and the columns of ``b`` that hold one have special results: NaN, or the one infinity that occurs.
+    """
+    x, y = (np.where(np.isfinite(v), v, v.dtype.type(0)) for v in (a, b))
+    sums: NDArray[Any]
+    sums = path_of(accumulator).run(plan, accumulator, x, y, extents, c)
+    if sums.dtype == np.int64:
+        sums = np.ldexp(sums.astype(np.float64), extents[0].unit + extents[1].unit)
+    for i in range(a.shape[0]):
+        left, right = a[i].astype(np.float64), b[i].astype(np.float64)
+        addend = np.zeros(sums.shape[1:]) if c is None else c[i].astype(np.float64)
+        rows, columns = (~np.isfinite(v).all(axis=1) for v in (left, right))
+        with np.errstate(invalid="ignore"):
+            sums[i, rows] = left[rows] @ right.T + addend[rows]
+            sums[i][:, columns] = left @ right[columns].T + addend[:, columns]
+    return sums
