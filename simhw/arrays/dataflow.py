@@ -11,7 +11,7 @@ from typing import TypedDict
 import numpy as np
 
 import simhw.arrays
-from simhw.arrays.base import Gemm, Overlap, Schedule, as_size, check_choice, choose, common_shape
+from simhw.arrays.base import Gemm, Overlap, Schedule, as_size, ceil_div, check_choice, choose, common_shape
 from simhw.arrays.dequantize import Grouping
 from simhw.arrays.many import refuse_overflow, schedule_many
 from simhw.errors import unknown_name
@@ -49,6 +49,13 @@ class Run:
     overlap: Overlap
     passes: int
     grouping: Grouping
+
+    def k_folds(self) -> int:
+        """Return in how many pieces of at most ``rows`` products k is cut where sums flow down the rows."""
+        if not self.grouping.after_group:
+            return ceil_div(self.gemm.k * self.passes, self.rows)
+        length, whole, last = self.grouping.lengths(self.gemm.k)
+        return whole * ceil_div(length * self.passes, self.rows) + ceil_div(last * self.passes, self.rows)
 
     def chains(self, k_folds: int) -> Chains:
         """Return the summation order of an array whose sums flow down its rows, in ``k_folds`` folds."""

@@ -23,8 +23,7 @@ from simhw.arrays.dataflow import Dataflow, Run
 
 def _schedule(run: Run) -> Schedule:
     gemm = run.gemm
-    length, whole, last = run.grouping.lengths(gemm.k) if run.grouping.after_group else (gemm.k, 0, gemm.k)
-    k_folds = whole * ceil_div(length * run.passes, run.rows) + ceil_div(last * run.passes, run.rows)
+    k_folds = run.k_folds()
     column_folds = ceil_div(gemm.n, run.columns)
     folds = k_folds * column_folds * gemm.batch
     fill = 2 * run.rows + run.columns - 2
