@@ -59,11 +59,16 @@ class Run:
 
     def chains(self, k_folds: int) -> Chains:
         """Return the summation order of an array whose sums flow down its rows, in ``k_folds`` folds."""
-        order = f"k ascending in chains of {self.rows} rows, chain sums added in ascending order"
+
+        def order(length: object) -> str:
+            return f"k ascending in chains of {length} rows, chain sums added in ascending order"
+
         if isinstance(k_folds, int):
-            return ONE_CHAIN if k_folds == 1 else {"summation_chunk": self.rows, "summation_order": order}
+            if k_folds == 1:
+                return ONE_CHAIN
+            return {"summation_chunk": self.rows, "summation_order": order(self.rows)}
         chunk = choose(np.equal(k_folds, 1), self.gemm.k, self.rows)
-        return {"summation_chunk": chunk, "summation_order": order}
+        return {"summation_chunk": chunk, "summation_order": order("summation_chunk")}
 
     def finish(
         self,

@@ -20,7 +20,7 @@ from simhw.errors import InputError
 if TYPE_CHECKING:
     from simhw.arrays.dataflow import Run
 
-_COUNTS = tuple(field.name for field in fields(Schedule) if field.type == "int") + ("summation_chunk",)
+_COUNTS = (*(field.name for field in fields(Schedule) if field.type == "int"), "summation_chunk")
 
 
 def schedule_many(run: Run, closed_form: Callable[[Run], Schedule], shape: tuple[int, ...]) -> Schedule:
