@@ -16,7 +16,7 @@ from simhw.formats import get_element_format
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.datapaths import BASELINE, DEFAULT_DATAPATHS, get_datapath
 from simhw.gemm.operand import Storage
-from simhw.graph.base import Graph
+from simhw.graph.base import Array, Graph
 from simhw.graph.network import Dataset, Network
 from simhw.layer_cost import Machine, accumulator_bits, area_um2, step_cost
 from simhw.quantize import Granularity, Scheme, check_fit
@@ -112,7 +112,8 @@ def run(
         datapaths: entry names.
         settings: other fields of :class:`Experiment`, such as ``samples=64, rows=16, columns=16``.
     """
-    names = tuple(models) if models is not None else default_models()
+    tokens = settings.get("tokens")
+    names = tuple(models) if models is not None else default_models(tokens if isinstance(tokens, int) else None)
     return [
         row
         for name in names
@@ -120,9 +121,14 @@ def run(
     ]
 
 
-def default_models() -> tuple[str, ...]:
-    """Return the networks that ship with their weights."""
-    return tuple(name for name in model_entries() if get_network(name).embedded)
+def default_models(tokens: int | None = None) -> tuple[str, ...]:
+    """Return the networks that ship with their weights; with a number of tokens, those that count in tokens."""
+    shipped = [get_network(name) for name in model_entries()]
+    return tuple(
+        network.name
+        for network in shipped
+        if network.embedded and (tokens is None or network.dataset(1, None).unit == "token")
+    )
 
 
 def run_experiment(experiment: Experiment, progress: Progress = lambda *_: None) -> Iterator[Row]:
@@ -186,7 +192,7 @@ def _run_one(
     method = get_method()
     static = {}
     if scheme.activation.static:
-        static = calibrate(graph, network.calibration(), scheme, method)
+        static = calibrate(graph, _calibration(network, dataset), scheme, method)
     arithmetic = Arithmetic(
         datapath=datapath,
         scheme=scheme,
@@ -197,6 +203,12 @@ def _run_one(
     result = execute(graph, dataset.inputs, arithmetic, batch=network.batch, progress=progress)
     seconds = time.perf_counter() - started
     return _row(network, dataset, machine, datapath, scheme, result, seconds)
+
+
+def _calibration(network: Network, dataset: Dataset) -> Array:
+    """Return the calibration inputs, sequences cut to the length that the graph was imported for."""
+    inputs = network.calibration()
+    return inputs[:, : dataset.inputs.shape[1]] if dataset.unit == "token" else inputs
 
 
 def _row(

@@ -90,9 +90,10 @@ def _run(models: tuple[str, ...], datapaths: tuple[str, ...], settings: dict[str
     from simhw.experiment import Experiment, default_models, run_experiment
     from simhw.gemm.datapaths import DEFAULT_DATAPATHS
 
+    tokens = settings["tokens"] if isinstance(settings["tokens"], int) else None
     experiments = [
         Experiment(model=name, datapaths=datapaths or DEFAULT_DATAPATHS, **settings)  # type: ignore[arg-type]
-        for name in models or default_models()
+        for name in models or default_models(tokens)
     ]
     for experiment in experiments:
         _check(experiment)
