@@ -1,9 +1,9 @@
 """How fast casts and block quantization are, beside a narrowing copy and beside other libraries.
 
 Run with ``python -m benchmarks.casts``. Every contender runs once per round, in turn, on the same 64 MiB of float32,
-on one thread; a figure is the median over the rounds of CPU time. The limit is a loop that copies uint32 to uint8 into
-memory that it already owns: it reads and writes what a cast to 8 bits must, and computes nothing. Ours is the public
-call, which allocates its result.
+on one thread; a figure is the median over the rounds of CPU time. The limit is a loop that copies uint32 to uint8
+(uint16 for 16-bit formats) into memory that it already owns: it reads and writes what a cast must, and computes
+nothing. Ours is the public call, which allocates its result.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class CastRow:
 
 
 @njit(nogil=True)
-def narrowing_copy(source: NDArray[np.uint32], target: NDArray[np.uint8]) -> None:
-    """Copy the low byte of every word."""
+def narrowing_copy(source: NDArray[np.uint32], target: NDArray[Any]) -> None:
+    """Copy the low bits of every word."""
     for i in range(source.size):
         target[i] = source[i]
 
@@ -56,8 +56,14 @@ def rows(elements: int = ELEMENTS, rounds: int = ROUNDS) -> list[CastRow]:
     shape = (-(-elements // 1024), 1024)
     values = (np.random.default_rng(0).standard_normal(shape) * 4).astype(np.float32)
     return [
-        *(_measure(f"cast float32 -> {name}", 0.5, values, _casts(name, values), rounds) for name in CASTS),
-        *(_measure(f"quantize float32 -> {name}", 0.25, values, _blocks(name, values), rounds) for name in BLOCKS),
+        *(
+            _measure(f"cast float32 -> {name}", 0.5, values, code_dtype(name), _casts(name, values), rounds)
+            for name in CASTS
+        ),
+        *(
+            _measure(f"quantize float32 -> {name}", 0.25, values, np.dtype(np.uint8), _blocks(name, values), rounds)
+            for name in BLOCKS
+        ),
     ]
 
 
@@ -66,6 +72,11 @@ BLOCKS = ("mxfp8_e4m3", "mxfp4", "mxint8", "nvfp4")
 
 _TORCH = {"e4m3": "float8_e4m3fn", "e5m2": "float8_e5m2", "bf16": "bfloat16"}
 _ML_DTYPES = {"e4m3": "float8_e4m3fn", "e5m2": "float8_e5m2", "e2m1": "float4_e2m1fn", "bf16": "bfloat16"}
+
+
+def code_dtype(name: str) -> np.dtype:
+    """Return the dtype that a cast to the format writes."""
+    return get_element_format(name).code_dtype
 
 
 def _casts(name: str, values: NDArray[np.float32]) -> dict[str, Callable[[], Any]]:
@@ -116,9 +127,14 @@ def _torchao(name: str, values: NDArray[np.float32]) -> dict[str, Callable[[], A
 
 
 def _measure(
-    kernel: str, goal: float, values: NDArray[np.float32], contenders: dict[str, Callable[[], Any]], rounds: int
+    kernel: str,
+    goal: float,
+    values: NDArray[np.float32],
+    narrow: np.dtype,
+    contenders: dict[str, Callable[[], Any]],
+    rounds: int,
 ) -> CastRow:
-    words, target = values.view(np.uint32).reshape(-1), np.empty(values.size, np.uint8)
+    words, target = values.view(np.uint32).reshape(-1), np.empty(values.size, narrow)
     everyone = {"copy": lambda: narrowing_copy(words, target), **contenders}
     seconds: dict[str, list[float]] = {name: [] for name in everyone}
     for turn in range(rounds + 1):

@@ -44,8 +44,14 @@ def as_values(values: Any) -> FloatArray:
     with ``__array__`` or DLPack, numbers and nested lists are accepted.
 
     Raises:
-        InputError: not real numbers, wider than float64, or integers beyond 2**53 that float64 does not hold.
+        InputError: not real numbers, wider than float64, integers beyond 2**53 that float64 does not hold, or a thread
+            whose processor flushes subnormals, where no result would be bit-accurate.
     """
+    if np.float32(1e-45) * np.float32(1.0) == 0:
+        raise InputError(
+            "this thread flushes subnormal numbers to zero, so results would not be bit-accurate; call "
+            "torch.set_flush_denormal(False), or find the library built with -ffast-math that switched it on"
+        )
     array = _as_numpy(values, argument="values", codes=False)
     kind, size = array.dtype.kind, array.dtype.itemsize
     if _is_ml_dtype(array.dtype):

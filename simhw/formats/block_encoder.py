@@ -60,9 +60,10 @@ class BlockEncoder:
         """
         largest = 0.0
         if maxima is not None:
-            finite = maxima < INFINITY_BITS
-            largest = float(maxima[finite].max(initial=0).view(np.float32))
-            blocks = blocks[~finite]
+            # As bits, blocks with NaN or infinity lie on top; only if there are any is a second look needed.
+            finite = maxima if maxima.max(initial=0) < INFINITY_BITS else maxima[maxima < INFINITY_BITS]
+            largest = float(finite.max(initial=0).view(np.float32))
+            blocks = blocks[:0] if finite is maxima else blocks[maxima >= INFINITY_BITS]
         bits = blocks.view(np.uint32 if blocks.dtype == np.float32 else np.uint64).reshape(-1)
         width, ignore = blocks.dtype.itemsize * 8, self.infinite is Overflow.NAN
         largest = max(largest, block_kernels.largest_finite(bits, width, ignore))

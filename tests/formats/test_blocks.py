@@ -15,6 +15,8 @@ from simhw.formats import (
     Rounding,
     ScaleRule,
     decode,
+    decode_exact,
+    encode_exact,
     get_block_format,
     pack_codes,
     quantize_block_exact,
@@ -22,6 +24,7 @@ from simhw.formats import (
     tensor_scale_exact,
 )
 from simhw.formats.block_definition import LARGEST_FLOAT32
+from simhw.formats.kernels import random_bits
 
 NAMES = [
     "mxfp8_e4m3",
@@ -200,6 +203,23 @@ def test_threads_change_nothing():
     one = quantize_blocks(rows, "mxfp8_e4m3", rounding="stochastic", seed=1)
     assert (one.codes == quantize_blocks(rows, "mxfp8_e4m3", rounding="stochastic", seed=1, threads=3).codes).all()
     assert (one.codes != quantize_blocks(rows, "mxfp8_e4m3", rounding="stochastic", seed=2).codes).any()
+
+
+@pytest.mark.parametrize("name", ["mxfp4", "mxint8", "nvfp4", "e4m3_bf16_b12"])
+def test_stochastic_elements_as_defined(name):
+    fmt = get_block_format(name)
+    values = np.random.default_rng(21).standard_normal((7, fmt.block_size * 2))
+    made = quantize_blocks(values, name, rounding="stochastic", random_bits=12, seed=99)
+    nearest = quantize_blocks(values, name)
+    assert (made.scales == nearest.scales).all()
+    flat = zip(values.ravel().tolist(), np.repeat(made.scales.ravel(), fmt.block_size), made.codes.ravel(), strict=True)
+    for place, (value, scale_code, code) in enumerate(flat):
+        scale = decode_exact(int(scale_code), fmt.scale) * Fraction(float(made.tensor_scale))
+        draw = random_bits(99, place, 12)
+        assert code == encode_exact(Fraction(value) / scale, fmt.element, Rounding.STOCHASTIC, draw=draw, draw_bits=12)
+    assert (made.codes != nearest.codes).any()
+    with pytest.raises(InputError, match=r"random_bits is 32, must be 1\.\."):
+        quantize_blocks(values, "int21_bf16_b4", rounding="stochastic", random_bits=32)
 
 
 def test_given_tensor_scale_is_used():

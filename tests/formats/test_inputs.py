@@ -169,6 +169,19 @@ def test_unknown_options_are_refused(options, message):
         encode([1.0], "e4m3", **options)
 
 
+def test_a_processor_that_flushes_subnormals_is_refused():
+    if not torch.set_flush_denormal(True):
+        pytest.skip("this processor cannot flush subnormals")
+    try:
+        with pytest.raises(InputError, match="flushes subnormal numbers to zero"):
+            encode(np.ones(3, np.float32), "bf16")
+        with pytest.raises(InputError, match="set_flush_denormal"):
+            quantize_blocks(np.ones(3, np.float32), "mxfp4")
+    finally:
+        torch.set_flush_denormal(False)
+    assert encode(np.float32(1e-45), "tf32", rounding="up") == 1
+
+
 def test_infinity_cannot_wrap():
     with pytest.raises(InputError, match="1 infinities, which cannot wrap; pass infinite='saturate'"):
         encode([np.inf], "int8", overflow="wrap")
