@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from simhw.arrays.base import check_positive
 from simhw.errors import InputError
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.engine import multiply, prepare_weights
 from simhw.gemm.operand import Operand, Storage
-from simhw.graph.base import Array, FloatArray, Graph, Kind, Matmul, Node, Operator, Ref, inputs_of
+from simhw.graph.base import Array, FloatArray, Graph, Kind, Matmul, Node, Operator, inputs_of, resolve
 from simhw.graph.ops import operators
 from simhw.noise import Noise
 from simhw.quantize import Granularity, Method, OperandScheme, Scheme, ValueRange, check_finite
@@ -84,10 +85,10 @@ def run_float(graph: Graph, inputs: Array, observe: Callable[[Node, list[Any]], 
     values = _start(graph, inputs)
     last = _last_uses(graph)
     for index, node in enumerate(graph.nodes):
-        args, kwargs = _resolve(node, values)
+        args, kwargs = resolve(node, values)
         if observe is not None:
             observe(node, args)
-        values[node.name] = operators()[node.operator].reference(*args, **kwargs)
+        values[node.name] = _reference(node, args, kwargs)
         _forget(values, last, index)
     return np.asarray(values[graph.outputs[0]], np.float32)
 
@@ -121,7 +122,8 @@ def execute(
         graph: the network.
         inputs: ``(samples, ...)``.
         arithmetic: the datapath and how tensors become its codes.
-        batch: samples at once; the result does not depend on it.
+        batch: samples at once; the datapath's outputs do not depend on it. (The float reference adds in the order
+            of BLAS, which may depend on it: its last bit may.)
         progress: called with 1 after each step of each batch.
 
     Raises:
@@ -129,6 +131,7 @@ def execute(
     """
     if len(inputs) == 0:
         raise InputError("the data set has 0 samples, at least 1 is needed; give a larger number of samples")
+    check_positive("batch", batch)
     if inputs.dtype.kind == "f":
         check_finite(inputs, "the input data")
     run = _Run(graph, arithmetic)
@@ -168,13 +171,13 @@ class _Run:
         samples = len(inputs)
         for index, node in enumerate(self.graph.nodes):
             operator = operators()[node.operator]
-            args, kwargs = _resolve(node, expected)
-            expected[node.name] = operator.reference(*args, **kwargs)
-            args, kwargs = _resolve(node, actual)
+            args, kwargs = resolve(node, expected)
+            expected[node.name] = _reference(node, args, kwargs)
+            args, kwargs = resolve(node, actual)
             if operator.lower is not None:
                 actual[node.name] = self._matmul(node, operator.lower(*args, **kwargs), samples)
             else:
-                actual[node.name] = operator.reference(*args, **kwargs)
+                actual[node.name] = _reference(node, args, kwargs)
             step = self.steps.get(node.name)
             if step is not None:
                 step.noise.add(expected[node.name], actual[node.name])
@@ -195,7 +198,9 @@ class _Run:
         step.elements = gemm.a.size // samples
         step.attention = step_is_attention(node)
         try:
-            a, stored = self._operands(node, gemm, batch * m // samples)
+            # Of a grouped convolution the rows of one sample are not neighbours across groups: each group is a tensor.
+            rows = (batch * m if gemm.samples_in_batch else m) // samples
+            a, stored = self._operands(node, gemm, rows)
             step.activation, step.weight = Storage.of(a), Storage.of(stored)
             b = self._prepared(node, stored)
             product = multiply(a, b, self.arithmetic.datapath, bias=gemm.bias, chain=self.arithmetic.chain)
@@ -246,20 +251,21 @@ def fit_group(scheme: OperandScheme, k: int) -> OperandScheme:
 
 
 def _start(graph: Graph, inputs: Array) -> dict[str, Any]:
-    return {**graph.constants, graph.inputs[0]: inputs}
+    values = inputs.astype(np.float32, copy=False) if inputs.dtype.kind == "f" else inputs
+    return {**graph.constants, graph.inputs[0]: values}
 
 
-def _resolve(node: Node, values: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-    """Return the node's arguments with values in place of references."""
-
-    def of(argument: Any) -> Any:
-        if isinstance(argument, Ref):
-            return values[argument.name]
-        if isinstance(argument, tuple):
-            return tuple(of(item) for item in argument)
-        return argument
-
-    return [of(argument) for argument in node.args], {key: of(value) for key, value in node.kwargs.items()}
+def _reference(node: Node, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """Return the value of a step's float reference."""
+    try:
+        return operators()[node.operator].reference(*args, **kwargs)
+    except InputError as error:
+        raise InputError(f"step {node.label}: {error}") from error
+    except (ValueError, IndexError) as error:
+        raise InputError(
+            f"step {node.label} cannot compute {node.operator} ({error}); "
+            "give inputs of the shape that the network was imported with"
+        ) from error
 
 
 def _last_uses(graph: Graph) -> list[list[str]]:

@@ -140,3 +140,16 @@ def references(value: Any) -> list[str]:
 def inputs_of(node: Node) -> list[str]:
     """Return the names that a node reads."""
     return references((*node.args, *node.kwargs.values()))
+
+
+def resolve(node: Node, values: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """Return the node's arguments with values in place of references."""
+
+    def of(argument: Any) -> Any:
+        if isinstance(argument, Ref):
+            return values[argument.name]
+        if isinstance(argument, tuple):
+            return tuple(of(item) for item in argument)
+        return argument
+
+    return [of(argument) for argument in node.args], {key: of(value) for key, value in node.kwargs.items()}

@@ -4,10 +4,40 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 from simhw.errors import InputError
-from simhw.graph.base import Node, Ref, inputs_of, references
+from simhw.graph.base import Array, Node, Ref, inputs_of, references, resolve
+from simhw.graph.ops import operators
+
+
+def place(name: str, module: str, source: str) -> str:
+    """Return where a step stands, for messages."""
+    return f"node {name!r}, {'module ' + module if module else 'top module'}{', ' + source if source else ''}"
+
+
+def fold_constants(nodes: list[Node], constants: dict[str, Array]) -> list[Node]:
+    """Compute once what depends on no input (a scaled weight, a slice of a table); it joins ``constants``."""
+    kept = []
+    for node in nodes:
+        if not all(name in constants for name in inputs_of(node)):
+            kept.append(node)
+            continue
+        args, kwargs = resolve(node, constants)
+        constants[node.name] = operators()[node.operator].reference(*args, **kwargs)
+    return kept
+
+
+def check_weights(nodes: list[Node], constants: Mapping[str, Array]) -> None:
+    """Raise InputError for a linear layer or convolution whose weight is computed from the input."""
+    for node in nodes:
+        position = operators()[node.operator].weight
+        if position is not None and node.args[position].name not in constants:
+            raise InputError(
+                f"the weight of {node.operator} ({place(node.name, node.label, node.source)}) is computed from the "
+                "input, must be constant; write a product of two activations as scaled_dot_product_attention"
+            )
 
 
 def remove_dead(nodes: list[Node], outputs: tuple[str, ...]) -> list[Node]:
@@ -34,8 +64,8 @@ def _attention_steps(node: Node) -> list[Node]:
     given = dict(zip(names, node.args, strict=False)) | dict(node.kwargs)
     if given.get("dropout_p") or given.get("enable_gqa"):
         raise InputError(
-            f"attention {node.label} uses dropout or enable_gqa, neither is supported; "
-            "set dropout_p=0 and repeat the key and value heads before the call"
+            f"attention ({place(node.name, node.label, node.source)}) uses dropout or enable_gqa, neither is "
+            "supported; set dropout_p=0 and repeat the key and value heads before the call"
         )
     scale = given.get("scale")
     head_dim = node.kwargs["head_dim"]
@@ -67,11 +97,11 @@ def fuse_rms_norm(nodes: list[Node]) -> list[Node]:
         if chain is None or any(uses[node.name] != 1 for node in chain):
             continue
         x, epsilon = chain[0].args[0], chain[2].args[1]
-        scaled = next(n for n in nodes if Ref(root.name) in n.args)
-        if scaled.operator != "multiply" or x not in scaled.args or uses[scaled.name] != 1:
+        scaled = _factor_of(root, nodes)
+        if scaled is None or x not in scaled.args or uses[scaled.name] != 1:
             continue
-        last = next(n for n in nodes if Ref(scaled.name) in n.args)
-        if last.operator != "multiply":
+        last = _factor_of(scaled, nodes)
+        if last is None:
             continue
         weight = next(arg for arg in last.args if arg != Ref(scaled.name))
         fused[last.name] = replace(
@@ -79,6 +109,11 @@ def fuse_rms_norm(nodes: list[Node]) -> list[Node]:
         )
         gone.update((*(node.name for node in chain), scaled.name))
     return [fused.get(node.name, node) for node in nodes if node.name not in gone]
+
+
+def _factor_of(node: Node, nodes: list[Node]) -> Node | None:
+    """Return the multiplication that takes ``node``'s value as a factor."""
+    return next((other for other in nodes if other.operator == "multiply" and Ref(node.name) in other.args), None)
 
 
 def _mean_square(root: Node, by_name: dict[str, Node]) -> tuple[Node, Node, Node, Node] | None:

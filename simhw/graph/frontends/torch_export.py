@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import logging
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+from operator import add, floordiv, mul, sub
 from typing import Any
 
 import numpy as np
@@ -9,32 +15,76 @@ import torch
 from torch import fx, nn
 
 from simhw.errors import InputError
-from simhw.graph.base import Array, Graph, Node, Ref
+from simhw.graph.base import Array, Graph, Node, Ref, inputs_of
 from simhw.graph.frontends.labels import label_nodes
-from simhw.graph.frontends.rewrite import fuse_rms_norm, remove_dead, split_attention
+from simhw.graph.frontends.refusals import reason_to_refuse
+from simhw.graph.frontends.rewrite import (
+    check_weights,
+    fold_constants,
+    fuse_rms_norm,
+    place,
+    remove_dead,
+    split_attention,
+)
 from simhw.graph.ops import by_aten
 
 
 def import_module(module: nn.Module, example: Array) -> Graph:
-    """Return the graph of ``module`` for inputs like ``example`` (its first axis, the sample, may vary).
+    """Return the graph of ``module`` in eval mode for inputs like ``example`` (its first axis, the sample, may vary).
 
-    Raises InputError where ``torch.export`` refuses the module, and for an ATen operator that is not supported,
-    with its node, its module path and what to do.
+    Raises InputError where ``torch.export`` refuses the module, for an ATen operator that is not supported, with its
+    node, its module path and what to do, and for weights that are not finite.
     """
-    module.eval()
+    if len(example) == 0:
+        raise InputError("the example has 0 samples, at least 1 is needed to import a module; give one sample")
     tensor = torch.from_numpy(np.concatenate([example[:1]] * 2))
-    try:
-        with torch.no_grad():
+    with _eval_mode(module), _quiet(), torch.no_grad():
+        try:
             program = torch.export.export(
                 module, (tensor,), dynamic_shapes=({0: torch.export.Dim("samples", min=1)},), strict=False
             )
-    except Exception as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(
-            f"module {type(module).__name__} cannot be exported by torch.export ({first}); "
-            "its forward must be free of data-dependent control flow and accept any number of samples"
-        ) from error
+        except Exception as error:
+            first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise InputError(
+                f"module {type(module).__name__} cannot be exported by torch.export ({_where(error, module)}: {first});"
+                " its forward must be free of data-dependent control flow and accept any number of samples"
+            ) from error
     return _convert(program)
+
+
+@contextmanager
+def _eval_mode(module: nn.Module) -> Iterator[None]:
+    """Put the module into eval mode and every part of it back into its own mode afterwards."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, mode in modes:
+            part.training = mode
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep PyTorch from printing its view of an error that becomes one sentence here."""
+    log = logging.getLogger("torch.fx.experimental.symbolic_shapes")
+    before, log.disabled = log.disabled, True
+    try:
+        with redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        log.disabled = before
+
+
+def _where(error: Exception, module: nn.Module) -> str:
+    """Return the path and the line of the innermost submodule that was running when ``error`` was raised."""
+    paths = {id(part): path for path, part in module.named_modules()}
+    found = "top module"
+    for frame, line in traceback.walk_tb(error.__traceback__ and error.__traceback__.tb_next):
+        first = frame.f_locals.get(next(iter(frame.f_code.co_varnames), ""))  # self, in a method
+        if id(first) in paths and "/torch/" not in frame.f_code.co_filename:
+            found = f"{paths[id(first)] or 'top module'}, {frame.f_code.co_filename}:{line}"
+    return found
 
 
 def _convert(program: Any) -> Graph:
@@ -48,34 +98,60 @@ def _convert(program: Any) -> Graph:
             if node.name not in constants:
                 inputs.append(node.name)
         elif node.op == "output":
-            outputs = tuple(item.name for item in node.args[0])
-        elif _is_check(node):
-            continue
-        else:
-            operator = _COMPOSITE.get(_overload(node)) or known.get(_overload(node)) or _arithmetic(node)
+            outputs = _outputs(node.args[0])
+        elif not _is_check(node):
+            overload = _overload(node)
+            operator = _COMPOSITE.get(overload) or known.get(overload) or _SIZE_ARITHMETIC.get(node.target)
             if operator is None:
-                raise InputError(_unsupported(node))
-            kwargs = {key: _argument(value) for key, value in node.kwargs.items()}
-            if operator == "attention":
-                kwargs["head_dim"] = int(node.args[0].meta["val"].shape[-1])
-            nodes.append(
-                Node(
-                    name=node.name,
-                    operator=operator,
-                    args=tuple(_argument(value) for value in node.args),
-                    kwargs=kwargs,
-                    label=_module_path(node),
-                    source=_source_line(node),
+                raise InputError(
+                    f"operator {node.target} ({_place(node)}) is not supported; add it to a file of simhw/graph/ops, "
+                    "or rewrite the module without it (see 'simhw list operators')"
                 )
-            )
-    for rewrite in (split_attention, fuse_rms_norm):
-        nodes = rewrite(nodes)
-    nodes = label_nodes(remove_dead(nodes, outputs))
-    return Graph(inputs=tuple(inputs), nodes=tuple(nodes), outputs=outputs, constants=constants)
+            reason = reason_to_refuse(node, overload)
+            if reason is not None:
+                raise InputError(f"operator {node.target} ({_place(node)}) {reason}")
+            nodes.append(_node(node, operator))
+    nodes = fold_constants(fuse_rms_norm(split_attention(nodes)), constants)
+    if outputs[0] in constants:
+        raise InputError("the module's output does not depend on its input; return what it computes from it")
+    nodes = remove_dead(nodes, outputs)
+    check_weights(nodes, constants)
+    used = {name for node in nodes for name in inputs_of(node)}
+    return Graph(
+        inputs=tuple(inputs),
+        nodes=tuple(label_nodes(nodes)),
+        outputs=outputs,
+        constants={name: array for name, array in constants.items() if name in used},
+    )
+
+
+def _node(node: fx.Node, operator: str) -> Node:
+    kwargs = {key: _argument(value) for key, value in node.kwargs.items()}
+    if operator == "attention":
+        query: Any = node.args[0]
+        kwargs["head_dim"] = int(query.meta["val"].shape[-1])
+    return Node(
+        name=node.name,
+        operator=operator,
+        args=tuple(_argument(value) for value in node.args),
+        kwargs=kwargs,
+        label=_module_path(node),
+        source=_source_line(node),
+    )
+
+
+def _outputs(values: Any) -> tuple[str, ...]:
+    names = tuple(value.name for value in values if isinstance(value, fx.Node))
+    if len(values) != 1 or len(names) != 1:
+        raise InputError(
+            f"the module returns {len(values)} values, must return one tensor; wrap it in a module that returns the "
+            "one to be compared"
+        )
+    return names
 
 
 def _constants(program: Any) -> dict[str, Array]:
-    """Return weights, buffers and lifted constants by the name that nodes use."""
+    """Return weights, buffers and lifted constants by the name that nodes use; floating-point ones as float32."""
     signature = program.graph_signature
     stored = {**program.state_dict, **program.constants}
     targets = {
@@ -85,10 +161,10 @@ def _constants(program: Any) -> dict[str, Array]:
     }
     found = {}
     for name, target in targets.items():
-        array = stored[target].detach().numpy()
-        if array.dtype == np.float64:
-            array = array.astype(np.float32)
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        tensor = stored[target].detach()
+        array = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+        # A buffer may be a mask of minus infinity; NaN is never meant.
+        if np.isnan(array).any() or (name in signature.inputs_to_parameters and np.isinf(array).any()):
             raise InputError(
                 f"weight {target!r} holds NaN or infinity, every weight must be finite; check the weights file"
             )
@@ -99,6 +175,14 @@ def _constants(program: Any) -> dict[str, Array]:
 _COMPOSITE = {"scaled_dot_product_attention.default": "attention"}
 """Operators that a rewrite splits into steps."""
 
+_SIZE_ARITHMETIC: dict[Any, str] = {
+    add: "add_sizes",
+    sub: "subtract_sizes",
+    mul: "multiply_sizes",
+    floordiv: "divide_sizes",
+}
+"""Python arithmetic on sizes."""
+
 _CHECKS = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range")
 
 
@@ -108,16 +192,7 @@ def _is_check(node: fx.Node) -> bool:
 
 def _overload(node: fx.Node) -> str:
     """Return ``linear.default`` for ``torch.ops.aten.linear.default``."""
-    text = str(node.target)
-    return text.removeprefix("aten.")
-
-
-_INTEGER_ARITHMETIC = {"mul": "multiply", "add": "add", "sub": "subtract"}
-
-
-def _arithmetic(node: fx.Node) -> str | None:
-    """Return the operator for Python arithmetic on sizes (``operator.mul`` and the like)."""
-    return _INTEGER_ARITHMETIC.get(getattr(node.target, "__name__", ""))
+    return str(node.target).removeprefix("aten.")
 
 
 def _argument(value: Any) -> Any:
@@ -144,10 +219,5 @@ def _source_line(node: fx.Node) -> str:
     return f"{parts[1]}:{parts[2].split('line ')[1].split(',')[0]}" if len(parts) > 2 else ""
 
 
-def _unsupported(node: fx.Node) -> str:
-    where = _module_path(node) or "the top module"
-    line = _source_line(node)
-    return (
-        f"operator {node.target} (node {node.name!r}, module {where}{', ' + line if line else ''}) is not supported; "
-        "add it to a file of simhw/graph/ops, or rewrite the module without it (see 'simhw list operators')"
-    )
+def _place(node: fx.Node) -> str:
+    return place(node.name, _module_path(node), _source_line(node))

@@ -54,8 +54,8 @@ def rsqrt(x: FloatArray) -> FloatArray:
 
 
 def mean(x: FloatArray, dim: Sequence[int] | None = None, keepdim: bool = False, dtype: object = None) -> FloatArray:  # noqa: ARG001
-    """Return the mean over ``dim`` (all axes where None)."""
-    axes = None if dim is None else tuple(dim)
+    """Return the mean over ``dim`` (all axes where None or empty)."""
+    axes = tuple(dim) if dim else None
     return np.asarray(np.mean(x, axis=axes, keepdims=keepdim), np.float32)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from simhw.errors import InputError
 from simhw.graph.base import Array, Kind, Operator
 
 
@@ -38,8 +39,8 @@ def unsqueeze(x: Array, dim: int) -> Array:
 
 
 def squeeze(x: Array, dim: int) -> Array:
-    """Return x without an axis of length 1."""
-    return np.squeeze(x, dim)
+    """Return x without an axis of length 1; an axis of another length stays."""
+    return np.squeeze(x, dim) if x.shape[dim] == 1 else x
 
 
 def expand(x: Array, size: Sequence[int], implicit: bool = False) -> Array:  # noqa: ARG001
@@ -67,13 +68,38 @@ def concatenate(tensors: Sequence[Array], dim: int = 0) -> Array:
 
 
 def embedding(weight: Array, indices: Array, *_: Any) -> Array:
-    """Return the weight's rows at integer indices."""
+    """Return the weight's rows at integer indices. Raises InputError for an index that has no row."""
+    if indices.dtype.kind not in "iu" or indices.min() < 0 or indices.max() >= len(weight):
+        raise InputError(
+            f"indices are {indices.dtype} in {indices.min()}..{indices.max()}, must be integers in "
+            f"0..{len(weight) - 1}; check the input data"
+        )
     return np.asarray(weight[indices])
 
 
 def size(x: Array, dim: int) -> int:
     """Return the length of an axis."""
     return int(x.shape[dim])
+
+
+def add_sizes(x: int, y: int) -> int:
+    """Return ``x + y``."""
+    return x + y
+
+
+def subtract_sizes(x: int, y: int) -> int:
+    """Return ``x - y``."""
+    return x - y
+
+
+def multiply_sizes(x: int, y: int) -> int:
+    """Return ``x * y``."""
+    return x * y
+
+
+def divide_sizes(x: int, y: int) -> int:
+    """Return ``x // y``."""
+    return x // y
 
 
 def same(x: Any, *_: Any, **__: Any) -> Any:
@@ -98,6 +124,10 @@ OPERATORS = (
     _move("concatenate", ("cat.default",), concatenate),
     _move("embedding", ("embedding.default",), embedding),
     _move("size", ("sym_size.int",), size),
+    _move("add_sizes", (), add_sizes),
+    _move("subtract_sizes", (), subtract_sizes),
+    _move("multiply_sizes", (), multiply_sizes),
+    _move("divide_sizes", (), divide_sizes),
     _move(
         "same",
         ("contiguous.default", "clone.default", "dropout.default", "alias.default", "detach.default"),
