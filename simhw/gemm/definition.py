@@ -8,8 +8,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.accumulators import Exact, Number, wrap
+from simhw.accumulators import Exact, IntegerAccumulator, Number, wrap
 from simhw.accumulators.rounding import FLOAT32, Precision, round_to_precision
+from simhw.accumulators.scaled import ScaledAccumulator
 from simhw.formats import get_element_format
 from simhw.formats.definition import decode_exact
 from simhw.gemm.datapath import Datapath
@@ -35,6 +36,19 @@ def define(a: Operand, b: Operand, datapath: Datapath, bias: NDArray[np.float32]
 
 def _output(a: Operand, b: Operand, datapath: Datapath, index: tuple[int, int, int], bias: Fraction | None) -> Number:
     i, row, column = index
+    inside = isinstance(datapath.accumulator, ScaledAccumulator)
+    total = (_sum_inside if inside else _sum_behind)(a, b, datapath, index)
+    for operand, line in ((a, row), (b, column)):
+        if operand.row_scale is not None:
+            total = _multiply(total, Fraction(float(operand.row_scale[i, line])))
+    if bias is not None:
+        total = _add(total, bias)
+    return _saturate(total, datapath.output)
+
+
+def _sum_behind(a: Operand, b: Operand, datapath: Datapath, index: tuple[int, int, int]) -> Number:
+    """Return the sum over groups, each scaled behind the accumulator."""
+    i, row, column = index
     total: Number = Fraction(0)
     for group, ks in enumerate((b if b.group_size else a).group_slices()):
         x = [_element(a, i, row, k) for k in range(ks.start, ks.stop)]
@@ -46,17 +60,24 @@ def _output(a: Operand, b: Operand, datapath: Datapath, index: tuple[int, int, i
             scale = _multiply(_scale(a, i, row, group), _scale(b, i, column, group))
             term = _multiply(term, scale)
         total = _add(total, term)
-    for operand, line in ((a, row), (b, column)):
-        if operand.row_scale is not None:
-            total = _multiply(total, Fraction(float(operand.row_scale[i, line])))
-    if bias is not None:
-        total = _add(total, bias)
-    return _saturate(total, datapath.output)
+    return total
+
+
+def _sum_inside(a: Operand, b: Operand, datapath: Datapath, index: tuple[int, int, int]) -> Number:
+    """Return the sum of an accumulator that takes the scales itself."""
+    i, row, column = index
+    accumulator = datapath.accumulator
+    assert isinstance(accumulator, ScaledAccumulator)
+    k = a.codes.shape[2]
+    x, y = ([float(_element(o, i, line, at)) for at in range(k)] for o, line in ((a, row), (b, column)))
+    groups = range(-(-k // accumulator.scale_block))
+    s, t = ([float(_scale(o, i, line, group)) for group in groups] for o, line in ((a, row), (b, column)))
+    return accumulator.dot_scaled(x, y, s, t)
 
 
 def _saturate(value: Number, output: str) -> Number:
     rounded = round_to_precision(value, _OUTPUTS[output]) if isinstance(value, Fraction) else value
-    if isinstance(rounded, Fraction) or math.isnan(rounded):
+    if not math.isinf(rounded):
         return rounded
     largest = Fraction(get_element_format(output).max_value)
     return largest if rounded > 0 else -largest
@@ -64,11 +85,15 @@ def _saturate(value: Number, output: str) -> Number:
 
 def _group_sum(datapath: Datapath, x: list[Fraction], y: list[Fraction], a: Operand, b: Operand) -> Number:
     """Return what the accumulator holds after one group: codes as they are, zero points not yet subtracted."""
+    units = sum(get_element_format(operand.format).lsb_exponent for operand in (a, b))
+    if isinstance(datapath.accumulator, IntegerAccumulator):
+        scales = (Fraction(2) ** get_element_format(operand.format).lsb_exponent for operand in (a, b))
+        p, q = ([int(v / scale) for v in side] for side, scale in zip((x, y), scales, strict=True))
+        return datapath.accumulator.dot_integers(p, q) * Fraction(2) ** units
     exact = datapath.accumulator.dot([float(v) for v in x], [float(v) for v in y])
     if not isinstance(datapath.accumulator, Exact) or datapath.accumulator.bits is None:
         return exact
-    units = (get_element_format(operand.format).lsb_exponent for operand in (a, b))
-    unit = Fraction(2) ** sum(units)
+    unit = Fraction(2) ** units
     return wrap(int(Fraction(exact) / unit), datapath.accumulator.bits) * unit
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simhw.accumulators import Accumulator, Exact, Ieee
+from simhw.accumulators.scaled import ScaledAccumulator
 from simhw.errors import InputError
 from simhw.formats import get_element_format, round_to
 from simhw.gemm.datapath import Datapath
@@ -16,6 +17,7 @@ from simhw.gemm.extent import Extent, extent_of
 from simhw.gemm.operand import Operand, Values
 from simhw.gemm.paths.exact import BLOCK_FP32, BLOCK_FP64, block_sums, fuse_short_groups
 from simhw.gemm.plan import Plan, Sums, group_sums, plan_sum
+from simhw.gemm.scaled_sums import scaled_sums
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,7 +69,9 @@ def multiply(
     overflows = 0
     if scales is not None:
         plan = fuse_short_groups(plan, datapath.accumulator, slices[0].stop, len(slices))
-    if scales is not None and plan.kernel in (BLOCK_FP32, BLOCK_FP64):
+    if isinstance(datapath.accumulator, ScaledAccumulator):
+        plan, result = scaled_sums(datapath.accumulator, (a, b), (x, y), extents)
+    elif scales is not None and plan.kernel in (BLOCK_FP32, BLOCK_FP64):
         result = block_sums(plan, x, y, scales, slices[0].stop)
     else:
         result, overflows = _sum_groups(plan, datapath, (x, y), extents, slices, scales, b, chain)

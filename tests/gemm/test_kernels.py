@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from simhw.accumulators import Exact
 from simhw.accumulators.tensor_cores import tensor_core
 from simhw.formats import decode, encode
+from simhw.gemm.alignment import ALIGNED_FAST, ALIGNED_GENERAL
 from simhw.gemm.extent import Extent, extent_of
 from simhw.gemm.kernels import aligned, sequential
 from simhw.gemm.kernels.sequential import sequential_fma
-from simhw.gemm.paths.aligned import ALIGNED_FAST, ALIGNED_GENERAL
 from simhw.gemm.paths.exact import DGEMM, DGEMM_SPLIT, SGEMM
 from simhw.gemm.plan import Plan, group_sums, plan_sum
 

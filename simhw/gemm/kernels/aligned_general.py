@@ -41,18 +41,22 @@ def aligned_general(
     m, depth = a.shape
     n = b.shape[1]
     values = np.zeros((depth, PANEL), np.float64)
-    exponents = np.full((depth, PANEL), ZERO, np.int16)
+    exponents = np.zeros((depth, PANEL), np.int16)
     carried = np.zeros(PANEL, np.float64)
     top = np.zeros(PANEL, np.int16)
     scale = np.zeros(PANEL, np.float64)
     totals = np.zeros(PANEL, np.float64)
     for j0 in range(0, n, PANEL):
         width = min(PANEL, n - j0)
-        values[:, :width] = b[:, j0 : j0 + width]
-        exponents[:, :width] = b_exponent[:, j0 : j0 + width]
+        for k in range(depth):
+            for j in range(width):
+                values[k, j] = b[k, j0 + j]
+                exponents[k, j] = b_exponent[k, j0 + j]
         for i in range(m):
-            carried[:] = 0.0
-            carried[:width] = out[i, j0 : j0 + width]
+            for j in range(PANEL):
+                carried[j] = 0.0
+            for j in range(width):
+                carried[j] = out[i, j0 + j]
             for start in range(0, depth, block):
                 stop = start + block
                 _largest_exponent(a_exponent[i, start:stop], exponents[start:stop], zero_exponent, top)
