@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from simhw.errors import InputError
 
 Number = Fraction | float
-"""An exact finite value as ``Fraction``; ``float`` only for infinities and NaN."""
+"""An exact finite value as ``Fraction``; ``float`` only for infinities, NaN and zeros with a sign."""
 
 
 class Accumulator(Protocol):
@@ -35,3 +37,42 @@ class Accumulator(Protocol):
 def exact_products(a: Sequence[float], b: Sequence[float]) -> list[Fraction]:
     """Return the exact products of finite operands."""
     return [Fraction(x) * Fraction(y) for x, y in zip(a, b, strict=True)]
+
+
+@runtime_checkable
+class IntegerAccumulator(Accumulator, Protocol):
+    """An accumulator whose register counts in units of the products' least significant bit.
+
+    Its ``dot`` takes operands that are integers; for fixed-point and narrow floating-point formats the caller divides
+    by the operands' units first, calls ``dot_integers`` and multiplies the sum by the product of the units.
+    """
+
+    def dot_integers(self, a: Sequence[int], b: Sequence[int], start: int = 0) -> int:
+        """Return what the register holds after all products, having held ``start`` before."""
+        ...
+
+
+def integers(values: Sequence[float]) -> list[int]:
+    """Return values that are whole as integers.
+
+    Raises:
+        InputError: a value is not whole, so that it is not in units of an integer register.
+    """
+    for value in values:
+        if not float(value).is_integer():
+            raise InputError(
+                f"operand holds {value}, an integer accumulator takes whole numbers; divide by the format's unit first"
+            )
+    return [int(value) for value in values]
+
+
+def check_bits(label: str, bits: int, least: int, most: int) -> None:
+    """Raise InputError unless ``least <= bits <= most``."""
+    if not least <= bits <= most:
+        raise InputError(f"{label} is {bits}, must be {least}..{most}; choose a width in that range")
+
+
+def check_length(label: str, length: int) -> None:
+    """Raise InputError unless a number of products is at least one."""
+    if length < 1:
+        raise InputError(f"{label} is {length}, must be at least 1; it counts products")
