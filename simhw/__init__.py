@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from simhw.experiment import Experiment, run, run_experiment
     from simhw.explain import explain
     from simhw.formats import decode, encode, quantize_blocks
+    from simhw.gemm.matmul import matmul, plan
     from simhw.rows import Row
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "decode",
     "encode",
     "explain",
+    "matmul",
+    "plan",
     "quantize_blocks",
     "run",
     "run_experiment",
@@ -31,6 +34,8 @@ _HOMES = {
     "decode": "simhw.formats",
     "encode": "simhw.formats",
     "explain": "simhw.explain",
+    "matmul": "simhw.gemm.matmul",
+    "plan": "simhw.gemm.matmul",
     "quantize_blocks": "simhw.formats",
     "run": "simhw.experiment",
     "run_experiment": "simhw.experiment",
