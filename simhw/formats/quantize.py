@@ -94,7 +94,7 @@ def quantize_blocks(
         InputError: unknown names, no such axis, not numbers, NaN where scales have none.
 
     >>> quantize_blocks([0.5, -3.0, 100.0], "mxfp4").decode()
-    array([ 0.,  0., 96.], dtype=float32)
+    array([ 0., -0., 96.], dtype=float32)
     """
     from simhw.formats.block_encoder import BlockEncoder
 
