@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,11 @@ from simhw.gemm.datapath import Datapath
 from simhw.gemm.dequantize_first import dequantize_before_multiplier
 from simhw.gemm.extent import Extent, extent_of
 from simhw.gemm.operand import Operand, Values
-from simhw.gemm.paths.exact import BLOCK_FP32, BLOCK_FP64, block_sums, fuse_short_groups
+from simhw.gemm.paths.exact import BLOCK_FP32, BLOCK_FP64, SHORT_GROUP, block_sums, fuse_short_groups, plan_int8
+from simhw.gemm.paths.int8 import exact_here, small_integers, worthwhile
 from simhw.gemm.plan import Plan, Sums, group_sums, plan_sum
 from simhw.gemm.scaled_sums import scaled_sums
+from simhw.gemm.threads import over_rows
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,10 +64,8 @@ def multiply(
     """
     b = prepare_weights(b, datapath)
     _check(a, b, datapath)
-    x, y = a.integers(), b.integers()
-    extents = (extent_of(x, _unit(a)), extent_of(y, _unit(b)))
     slices = (b if b.group_size else a).group_slices()
-    plan = plan_sum(datapath.accumulator, slices[0].stop, *extents)
+    (x, y), extents, plan = _prepare(a, b, datapath.accumulator, slices[0].stop)
     scales = _group_scales(a, b)
     overflows = 0
     if scales is not None:
@@ -91,6 +92,22 @@ def multiply(
     )
 
 
+def _prepare(
+    a: Operand, b: Operand, accumulator: Accumulator, k: int
+) -> tuple[tuple[Any, Any], tuple[Extent, Extent], Plan]:
+    """Return the operands' values, what is known of them, and the plan for groups of ``k``."""
+    if isinstance(accumulator, Exact) and k > SHORT_GROUP and worthwhile(a.codes.shape[1], b.codes.shape[1], k):
+        small = small_integers(a), small_integers(b)
+        if small[0] is not None and small[1] is not None and exact_here():
+            (x, left), (y, right) = small
+            plan = plan_int8(k, left, right)
+            if plan is not None:
+                return (x, y), (left, right), plan
+    values = a.integers(), b.integers()
+    extents = (extent_of(values[0], _unit(a)), extent_of(values[1], _unit(b)))
+    return values, extents, plan_sum(accumulator, k, *extents)
+
+
 def _sum_groups(
     plan: Plan,
     datapath: Datapath,
@@ -111,12 +128,32 @@ def _sum_groups(
         if may_wrap:
             sums, lost = _fit(sums, datapath, extents, _zero_term(x, b, ks, group))
             overflows += lost
-        term = _to_float32(sums, extents)
-        if scales is not None:
-            term *= scales[0][:, :, group, None] * scales[1][:, None, :, group]
-        result = term if result is None else np.add(result, term, out=result)
+        if scales is None:
+            return _to_float32(sums, extents), overflows
+        if result is None:
+            result = np.empty(sums.shape, np.float32)
+        _add_scaled(sums, extents, (scales[0][:, :, group], scales[1][:, :, group]), group == 0, result)
     assert result is not None
     return result, overflows
+
+
+def _add_scaled(
+    sums: Sums,
+    extents: tuple[Extent, Extent],
+    scales: tuple[NDArray[np.float32], NDArray[np.float32]],
+    first: bool,
+    result: NDArray[np.float32],
+) -> None:
+    """Add one group's sums, rounded to fp32 and scaled, to the result."""
+    from simhw.gemm.kernels.scale import add_scaled
+
+    unit = np.float32(2.0 ** (extents[0].unit + extents[1].unit) if sums.dtype.kind == "i" else 1.0)
+    left, right = (np.ascontiguousarray(scale) for scale in scales)
+    over_rows(
+        lambda i, r0, r1: add_scaled(sums[i, r0:r1], unit, left[i, r0:r1], right[i], first, result[i, r0:r1]),
+        sums.shape[0],
+        sums.shape[1],
+    )
 
 
 def _chained(
@@ -192,7 +229,7 @@ def _fit(
     bits = datapath.accumulator.bits
     assert bits is not None
     unit = extents[0].unit + extents[1].unit
-    exact = sums if sums.dtype == np.int64 else np.ldexp(sums.astype(np.float64), -unit)
+    exact = sums if sums.dtype.kind == "i" else np.ldexp(sums.astype(np.float64), -unit)
     integers = exact.astype(np.int64)
     subtracted = np.int64(0) if zero_term is None else np.ldexp(zero_term, -unit).astype(np.int64)
     held = integers + subtracted
@@ -202,10 +239,11 @@ def _fit(
 
 
 def _to_float32(sums: Sums, extents: tuple[Extent, Extent]) -> NDArray[np.float32]:
-    """Round each sum once to fp32 (int64 sums are in units of the product of the operands' units)."""
-    if sums.dtype == np.int64:
+    """Round each sum once to fp32 (integers are in units of the product of the operands' units)."""
+    if sums.dtype.kind == "i":
         rounded = sums.astype(np.float32)
-        return np.ldexp(rounded, extents[0].unit + extents[1].unit)
+        unit = extents[0].unit + extents[1].unit
+        return np.ldexp(rounded, unit) if unit else rounded
     return sums.astype(np.float32, copy=False)
 
 

@@ -13,7 +13,7 @@ from simhw.accumulators import Accumulator
 from simhw.gemm.extent import Extent
 from simhw.gemm.operand import Values
 
-Sums = NDArray[np.float32] | NDArray[np.float64] | NDArray[np.int64]
+Sums = NDArray[np.float32] | NDArray[np.float64] | NDArray[np.int32] | NDArray[np.int64]
 
 CANONICAL_NAN = np.array(0x7FFFFFFF, np.uint32).view(np.float32)[()]
 """The NaN that every kernel returns: what tensor cores return, and as fp16 their 0x7FFF."""

@@ -6,9 +6,11 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.gemm.kernels.sequential import copy_rows
+from simhw.gemm.kernels.sequential import copy_rows, fma
 
-PANEL = 128
+PANEL = 256
+STEP = 4
+"""k per pass: with four rows, sixteen multiply-adds for four loads of the panel."""
 
 
 @nb.njit(cache=True, nogil=True)
@@ -23,67 +25,93 @@ def scaled_blocks(
     """Set ``out`` (m, n) to the sum over groups of ``fp32(group sum) * (a_scale * b_scale)``, each step in fp32.
 
     ``a`` is (m, k), ``b`` is (k, n), both in a float type in which every group sum is exact (so that the order inside
-    a group is free); scales are (m, groups) and (groups, n). Groups are added in ascending order.
+    a group is free, and groups may be filled up with zeros); scales are (m, groups) and (groups, n). Groups are added
+    in ascending order.
     """
     m, depth = a.shape
     n = b.shape[1]
-    panel = np.zeros((depth, PANEL), a.dtype)
-    scales = np.zeros((b_scale.shape[0], PANEL), np.float32)
+    groups = b_scale.shape[0]
+    padded = -(-group_size // STEP) * STEP
+    panel = np.zeros((groups * padded, PANEL), a.dtype)
+    rows = np.zeros((4, groups * padded), a.dtype)
+    scales = np.zeros((groups, PANEL), np.float32)
     sums = np.zeros((4, PANEL), a.dtype)
     results = np.zeros((4, PANEL), np.float32)
-    rows = np.zeros((4, depth), a.dtype)
+    factors = np.zeros(4, np.float32)
     for j0 in range(0, n, PANEL):
         width = min(PANEL, n - j0)
-        copy_rows(b[:, j0 : j0 + width], panel)
         copy_rows(b_scale[:, j0 : j0 + width], scales)
+        for group in range(groups):
+            start, stop = group * group_size, min((group + 1) * group_size, depth)
+            copy_rows(b[start:stop, j0 : j0 + width], panel[group * padded : (group + 1) * padded])
         for i0 in range(0, m, 4):
             count = min(4, m - i0)
-            copy_rows(a[i0 : i0 + count], rows)
-            for group in range(scales.shape[0]):
-                start = group * group_size
-                stop = min(start + group_size, depth)
-                _add_group(rows[:, start:stop], panel[start:stop], sums)
+            for group in range(groups):
+                start, stop = group * group_size, min((group + 1) * group_size, depth)
+                copy_rows(a[i0 : i0 + count, start:stop], rows[:, group * padded : (group + 1) * padded])
+            for group in range(groups):
                 for r in range(count):
-                    _add_scaled(sums[r], a_scale[i0 + r, group], scales[group], group == 0, results[r])
+                    factors[r] = a_scale[i0 + r, group]
+                start = group * padded
+                _set_four(rows, start, panel, sums)
+                for k in range(start + STEP, start + padded, STEP):
+                    _add_four(rows, k, panel, sums)
+                if group == 0:
+                    _set_scaled(sums, factors, scales[group], results)
+                else:
+                    _add_scaled(sums, factors, scales[group], results)
             copy_rows(results[:count, :width], out[i0 : i0 + count, j0 : j0 + width])
 
 
 @nb.njit(cache=True, nogil=True)
-def _add_group(a: NDArray[np.float64], panel: NDArray[np.float64], sums: NDArray[np.float64]) -> None:
-    depth = panel.shape[0]
-    whole = depth - depth % 4
-    for r in range(4):
-        for j in range(PANEL):
-            sums[r, j] = 0
-    for k in range(0, whole, 4):
-        a00, a01, a02, a03 = a[0, k], a[0, k + 1], a[0, k + 2], a[0, k + 3]
-        a10, a11, a12, a13 = a[1, k], a[1, k + 1], a[1, k + 2], a[1, k + 3]
-        a20, a21, a22, a23 = a[2, k], a[2, k + 1], a[2, k + 2], a[2, k + 3]
-        a30, a31, a32, a33 = a[3, k], a[3, k + 1], a[3, k + 2], a[3, k + 3]
-        for j in range(PANEL):
-            x0, x1, x2, x3 = panel[k, j], panel[k + 1, j], panel[k + 2, j], panel[k + 3, j]
-            sums[0, j] += a00 * x0 + a01 * x1 + a02 * x2 + a03 * x3
-            sums[1, j] += a10 * x0 + a11 * x1 + a12 * x2 + a13 * x3
-            sums[2, j] += a20 * x0 + a21 * x1 + a22 * x2 + a23 * x3
-            sums[3, j] += a30 * x0 + a31 * x1 + a32 * x2 + a33 * x3
-    for k in range(whole, depth):
-        for r in range(4):
-            x = a[r, k]
-            for j in range(PANEL):
-                sums[r, j] += x * panel[k, j]
+def _set_four(rows: NDArray[np.float64], k: int, panel: NDArray[np.float64], sums: NDArray[np.float64]) -> None:
+    a00, a01, a02, a03 = rows[0, k], rows[0, k + 1], rows[0, k + 2], rows[0, k + 3]
+    a10, a11, a12, a13 = rows[1, k], rows[1, k + 1], rows[1, k + 2], rows[1, k + 3]
+    a20, a21, a22, a23 = rows[2, k], rows[2, k + 1], rows[2, k + 2], rows[2, k + 3]
+    a30, a31, a32, a33 = rows[3, k], rows[3, k + 1], rows[3, k + 2], rows[3, k + 3]
+    for j in range(PANEL):
+        x0, x1, x2, x3 = panel[k, j], panel[k + 1, j], panel[k + 2, j], panel[k + 3, j]
+        sums[0, j] = fma(a03, x3, fma(a02, x2, fma(a01, x1, a00 * x0)))
+        sums[1, j] = fma(a13, x3, fma(a12, x2, fma(a11, x1, a10 * x0)))
+        sums[2, j] = fma(a23, x3, fma(a22, x2, fma(a21, x1, a20 * x0)))
+        sums[3, j] = fma(a33, x3, fma(a32, x2, fma(a31, x1, a30 * x0)))
+
+
+@nb.njit(cache=True, nogil=True)
+def _add_four(rows: NDArray[np.float64], k: int, panel: NDArray[np.float64], sums: NDArray[np.float64]) -> None:
+    a00, a01, a02, a03 = rows[0, k], rows[0, k + 1], rows[0, k + 2], rows[0, k + 3]
+    a10, a11, a12, a13 = rows[1, k], rows[1, k + 1], rows[1, k + 2], rows[1, k + 3]
+    a20, a21, a22, a23 = rows[2, k], rows[2, k + 1], rows[2, k + 2], rows[2, k + 3]
+    a30, a31, a32, a33 = rows[3, k], rows[3, k + 1], rows[3, k + 2], rows[3, k + 3]
+    for j in range(PANEL):
+        x0, x1, x2, x3 = panel[k, j], panel[k + 1, j], panel[k + 2, j], panel[k + 3, j]
+        sums[0, j] = fma(a03, x3, fma(a02, x2, fma(a01, x1, fma(a00, x0, sums[0, j]))))
+        sums[1, j] = fma(a13, x3, fma(a12, x2, fma(a11, x1, fma(a10, x0, sums[1, j]))))
+        sums[2, j] = fma(a23, x3, fma(a22, x2, fma(a21, x1, fma(a20, x0, sums[2, j]))))
+        sums[3, j] = fma(a33, x3, fma(a32, x2, fma(a31, x1, fma(a30, x0, sums[3, j]))))
+
+
+@nb.njit(cache=True, nogil=True)
+def _set_scaled(
+    sums: NDArray[np.float64], factors: NDArray[np.float32], scale: NDArray[np.float32], results: NDArray[np.float32]
+) -> None:
+    f0, f1, f2, f3 = factors[0], factors[1], factors[2], factors[3]
+    for j in range(PANEL):
+        s = scale[j]
+        results[0, j] = np.float32(sums[0, j]) * (f0 * s)
+        results[1, j] = np.float32(sums[1, j]) * (f1 * s)
+        results[2, j] = np.float32(sums[2, j]) * (f2 * s)
+        results[3, j] = np.float32(sums[3, j]) * (f3 * s)
 
 
 @nb.njit(cache=True, nogil=True)
 def _add_scaled(
-    sums: NDArray[np.float64],
-    a_scale: float,
-    b_scale: NDArray[np.float32],
-    first: bool,
-    results: NDArray[np.float32],
+    sums: NDArray[np.float64], factors: NDArray[np.float32], scale: NDArray[np.float32], results: NDArray[np.float32]
 ) -> None:
-    if first:
-        for j in range(PANEL):
-            results[j] = np.float32(sums[j]) * (a_scale * b_scale[j])
-    else:
-        for j in range(PANEL):
-            results[j] += np.float32(sums[j]) * (a_scale * b_scale[j])
+    f0, f1, f2, f3 = factors[0], factors[1], factors[2], factors[3]
+    for j in range(PANEL):
+        s = scale[j]
+        results[0, j] += np.float32(sums[0, j]) * (f0 * s)
+        results[1, j] += np.float32(sums[1, j]) * (f1 * s)
+        results[2, j] += np.float32(sums[2, j]) * (f2 * s)
+        results[3, j] += np.float32(sums[3, j]) * (f3 * s)

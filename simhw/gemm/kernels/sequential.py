@@ -19,11 +19,11 @@ def fma(typing_context: Any, x: Any, y: Any, z: Any) -> Any:  # noqa: ARG001
     """Return ``x * y + z`` with one rounding (the LLVM intrinsic, so a hardware instruction where there is one)."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
-        kind = ir.FloatType()
+        kind = ir.FloatType() if z == nb.float32 else ir.DoubleType()
         declared = builder.module.declare_intrinsic("llvm.fma", [kind], ir.FunctionType(kind, [kind] * 3))
         return builder.call(declared, arguments)
 
-    return nb.float32(nb.float32, nb.float32, nb.float32), generate
+    return z(z, z, z), generate
 
 
 @nb.njit(cache=True, nogil=True)

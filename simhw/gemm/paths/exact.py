@@ -11,11 +11,13 @@ from simhw.accumulators import Accumulator, Exact
 from simhw.errors import InputError
 from simhw.gemm.extent import Extent
 from simhw.gemm.operand import Values
+from simhw.gemm.paths.int8 import INT8, dot
 from simhw.gemm.plan import Plan, Sums
 from simhw.gemm.threads import over_rows
 
 FLOAT32_INTEGERS = 24
 FLOAT64_INTEGERS = 53
+INT32_INTEGERS = 31
 INT64_INTEGERS = 62
 SHORT_GROUP = 64
 """Groups up to this length are too short for BLAS: summing and scaling them in one kernel is faster."""
@@ -52,6 +54,18 @@ def plan(accumulator: Accumulator, k: int, a: Extent, b: Extent) -> Plan:  # noq
     )
 
 
+def plan_int8(k: int, a: Extent, b: Extent) -> Plan | None:
+    """Return the plan for operands that are int8 whatever their codes, None where int32 might not hold the sum."""
+    bits = (k * a.largest * b.largest).bit_length()
+    if bits > INT32_INTEGERS:
+        return None
+    return Plan(
+        kernel=INT8,
+        why=f"operands are int8 in units of 2^{a.unit} and 2^{b.unit}, sums stay below 2^{bits}: exact in int32;"
+        " the library's products were checked in this process",
+    )
+
+
 def run(
     plan: Plan,
     accumulator: Accumulator,  # noqa: ARG001
@@ -61,8 +75,10 @@ def run(
     c: NDArray[np.float32] | None,
 ) -> Sums:
     """Return exact sums, as floats or (split) as int64 in units."""
-    if plan.kernel == DGEMM_SPLIT:
-        sums: Sums = _split(a, b, extents)
+    if plan.kernel == INT8:
+        sums: Sums = dot(a.astype(np.int8, copy=False), b.astype(np.int8, copy=False))
+    elif plan.kernel == DGEMM_SPLIT:
+        sums = _split(a, b, extents)
     else:
         kind = np.float32 if plan.kernel == SGEMM else np.float64
         sums = np.matmul(a.astype(kind, copy=False), b.astype(kind, copy=False).swapaxes(1, 2))

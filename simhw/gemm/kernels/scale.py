@@ -1,0 +1,51 @@
+"""Group sums times scales, added to the fp32 result, in one pass."""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+
+@nb.njit(cache=True, nogil=True)
+def add_scaled(
+    sums: NDArray[np.float64],
+    unit: np.float32,
+    a_scale: NDArray[np.float32],
+    b_scale: NDArray[np.float32],
+    first: bool,
+    out: NDArray[np.float32],
+) -> None:
+    """Add ``fp32(sums) * unit * (a_scale * b_scale)`` to ``out`` (m, n), or set it where ``first``.
+
+    ``unit`` is a power of two (sums that are integers come in units of it); each step is rounded to fp32.
+    """
+    for i in range(sums.shape[0]):
+        if first:
+            _set_row(sums[i], unit, a_scale[i], b_scale, out[i])
+        else:
+            _add_row(sums[i], unit, a_scale[i], b_scale, out[i])
+
+
+@nb.njit(cache=True, nogil=True)
+def _set_row(
+    sums: NDArray[np.float64],
+    unit: np.float32,
+    scale: np.float32,
+    b_scale: NDArray[np.float32],
+    out: NDArray[np.float32],
+) -> None:
+    for j in range(out.shape[0]):
+        out[j] = (np.float32(sums[j]) * unit) * (scale * b_scale[j])
+
+
+@nb.njit(cache=True, nogil=True)
+def _add_row(
+    sums: NDArray[np.float64],
+    unit: np.float32,
+    scale: np.float32,
+    b_scale: NDArray[np.float32],
+    out: NDArray[np.float32],
+) -> None:
+    for j in range(out.shape[0]):
+        out[j] += (np.float32(sums[j]) * unit) * (scale * b_scale[j])

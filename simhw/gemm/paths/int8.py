@@ -1,0 +1,90 @@
+"""Products of small integers by the processor's own int8 dot-product instructions, through ``torch._int_mm``.
+
+On processors without such instructions the library may saturate 16-bit pair sums. Whether it is exact here is
+therefore tested once per process, with the operands that would show it; where it is not, this path is never taken.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simhw.formats import ElementFormat, IntegerFormat, decode, get_element_format
+from simhw.gemm.extent import Extent
+from simhw.gemm.operand import Operand
+
+INT8 = "int8_dot"
+"""torch: int8 x int8 into int32."""
+LEAST_WORK = 1 << 22
+"""Multiply-accumulates of one matrix below which a call costs more than it saves."""
+LARGEST = 127
+
+Int8 = NDArray[np.int8]
+
+
+def small_integers(operand: Operand) -> tuple[Int8, Extent] | None:
+    """Return ``decode(codes) - zero point`` in units of the least significant bit, where any code gives an int8."""
+    form = get_element_format(operand.format)
+    table = _table(form.name)
+    if table is None:
+        return None
+    zero = 0 if operand.zero_point is None else int(np.abs(operand.zero_point).max())
+    largest = int(np.abs(table.astype(np.int16)).max()) + zero
+    if largest > LARGEST + (zero == 0):
+        return None
+    values = operand.codes.view(np.int8) if form.name == "int8" else table[operand.codes]
+    if operand.zero_point is not None:
+        size = operand.group_size or values.shape[2]
+        zeros = np.repeat(operand.zero_point.astype(np.int8), size, axis=2)
+        values = values - zeros[:, :, : values.shape[2]]
+    return values, Extent(unit=int(form.lsb_exponent), largest=largest)
+
+
+@cache
+def _table(name: str) -> Int8 | None:
+    """Return the value of each code in units of the least significant bit, None where one is not an int8."""
+    form: ElementFormat = get_element_format(name)
+    if form.bits > 8 or (form.bits == 8 and not (isinstance(form, IntegerFormat) and form.signed)):
+        return None
+    values = np.ldexp(decode(np.arange(1 << form.bits, dtype=np.uint8), form).astype(np.float64), -form.lsb_exponent)
+    if not np.isfinite(values).all() or values.min() < -128 or values.max() > LARGEST:
+        return None
+    return values.astype(np.int8)
+
+
+def dot(x: Int8, y: Int8) -> NDArray[np.int32]:
+    """Return ``x @ y.T`` for (batch, m, k) and (batch, n, k), exactly, in int32."""
+    import torch
+
+    if x.shape[2] == 1:  # the library mistakes the strides of a transposed column for those of a row
+        return x.astype(np.int32) * y.astype(np.int32).swapaxes(1, 2)
+    out = np.empty((x.shape[0], x.shape[1], y.shape[1]), np.int32)
+    for i in range(x.shape[0]):
+        left = torch.from_numpy(np.ascontiguousarray(x[i]))
+        right = torch.from_numpy(np.ascontiguousarray(y[i]))
+        torch._int_mm(left, right.t(), out=torch.from_numpy(out[i]))
+    return out
+
+
+@cache
+def exact_here() -> bool:
+    """Return whether this processor and library compute int8 products exactly: extremes and odd shapes, once."""
+    rng = np.random.default_rng(0)
+    for m, n, k in ((32, 32, 64), (17, 31, 129), (1, 5, 3), (3, 1, 2), (1, 2, 1)):
+        for low, high in ((-128, -127), (127, 128), (-128, 128)):
+            x, y = (rng.integers(low, high, (1, rows, k)).astype(np.int8) for rows in (m, n))
+            y[0, ::2] = 127
+            expected = x[0].astype(np.int64) @ y[0].astype(np.int64).T
+            try:
+                if not np.array_equal(dot(x, y)[0], expected):
+                    return False
+            except RuntimeError:
+                return False
+    return True
+
+
+def worthwhile(m: int, n: int, k: int) -> bool:
+    """Return whether one matrix is large enough for this path."""
+    return m * n * k >= LEAST_WORK
