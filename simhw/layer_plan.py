@@ -1,0 +1,184 @@
+"""A layer on an array with memories: the array's schedule and the tiling that its buffers and DRAM force on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from simhw.arrays import Gemm, Overlap, Schedule, get_dataflow, schedule
+from simhw.arrays.base import check_positive
+from simhw.arrays.convolution import Convolution, Window
+from simhw.errors import InputError
+from simhw.memory import Memory, Precision, TileProblem, Tiling, best_tiling
+from simhw.pes import Dequantization, Dequantizers
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArraySettings:
+    """The array; fields as the arguments of ``simhw.arrays.schedule``."""
+
+    dataflow: str = "output_stationary"
+    rows: int = 32
+    columns: int = 32
+    overlap: Overlap = Overlap.PER_FOLD
+    passes: int = 1
+    dequantization: Dequantization = Dequantization.NONE
+    dequantizers: Dequantizers = Dequantizers.PER_COLUMN
+    group_size: int | None = None
+
+    def schedule(self, gemm: Gemm) -> Schedule:
+        """Return what the array alone takes for ``gemm``; a group longer than k is one group."""
+        group = self.group_size
+        return schedule(
+            gemm,
+            dataflow=self.dataflow,
+            rows=self.rows,
+            columns=self.columns,
+            overlap=self.overlap,
+            passes=self.passes,
+            dequantization=self.dequantization,
+            dequantizers=self.dequantizers,
+            group_size=None if group is None else _smaller(group, gemm.k),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerPlan:
+    """What a layer takes.
+
+    Attributes:
+        gemm: sizes.
+        schedule: the array with operands always at hand.
+        tiling: what memory makes of it.
+        total_cycles: of the layer.
+        utilization: share of PE cycles that do work, 0..1.
+    """
+
+    gemm: Gemm
+    schedule: Schedule
+    tiling: Tiling
+    total_cycles: int
+    utilization: float
+
+    @property
+    def stall_cycles(self) -> int:
+        """Cycles beyond the array's own: waiting for dequantizers, buffers and DRAM, and folds cut into tiles."""
+        return self.total_cycles - self.schedule.compute_cycles
+
+
+@lru_cache(maxsize=65536)
+def plan_layer(
+    layer: Gemm | Convolution,
+    array: ArraySettings,
+    precision: Precision = Precision(),  # noqa: B008
+    memory: Memory = Memory(),  # noqa: B008
+) -> LayerPlan:
+    """Return the best plan of a layer; equal layers are planned once.
+
+    A tile is scheduled by the array's closed form. In a tile that is one fold of the array, the stream may be
+    cut at no cost: its pieces follow each other. Where a buffer delivers less per cycle than the array takes, the
+    whole array advances at the pace of that buffer.
+
+    Raises:
+        InputError: unknown names, sizes below 1, buffers that do not hold the smallest tile, or counts beyond int64.
+    """
+    get_dataflow(array.dataflow)
+    check_positive("rows", array.rows)
+    check_positive("columns", array.columns)
+    gemm = layer.gemm if isinstance(layer, Convolution) else layer
+    alone = array.schedule(gemm)
+    pace = _pace(array, precision, memory)
+    problem = TileProblem(
+        m=gemm.m,
+        n=gemm.n,
+        k=gemm.k,
+        batch=gemm.batch,
+        **_geometry(array, gemm),
+        stream_cycles=pace * (array.passes if array.dataflow == "output_stationary" else 1),
+        cycles=lambda m, n, k: _tile_cycles(array, pace, m, n, k),
+        words=_window_words(layer.window) if isinstance(layer, Convolution) else _all_words,
+    )
+    tiling = best_tiling(problem, precision, memory)
+    pe_cycles = tiling.cycles * array.rows * array.columns
+    if pe_cycles >= 2**63:
+        raise InputError(
+            f"{gemm} takes {tiling.cycles} cycles with these memories, counts end at 2**63; split the GEMM"
+        )
+    return LayerPlan(
+        gemm=gemm,
+        schedule=alone,
+        tiling=tiling,
+        total_cycles=tiling.cycles,
+        utilization=gemm.macs * array.passes / pe_cycles,
+    )
+
+
+def _geometry(array: ArraySettings, gemm: Gemm) -> dict[str, Any]:
+    """Return the smallest tile, the stream's direction, and how many products are summed within the array."""
+    rows, columns = array.rows, array.columns
+    held = max(1, rows // array.passes)  # elements of k that the rows hold
+    match array.dataflow:
+        case "output_stationary":
+            return {"least": (min(gemm.m, rows), min(gemm.n, columns), 1), "stream": 2, "chain": None}
+        case "weight_stationary":
+            return {"least": (1, min(gemm.n, columns), min(gemm.k, held)), "stream": 0, "chain": held}
+        case _:
+            return {"least": (min(gemm.m, columns), 1, min(gemm.k, held)), "stream": 1, "chain": held}
+
+
+def _tile_cycles(array: ArraySettings, pace: int, m: Any, n: Any, k: Any) -> tuple[Any, Any]:
+    """Return the cycles of a tile that follows another one, and what the first takes more."""
+    one = array.schedule(Gemm.many(m=m, n=n, k=k)).cycles
+    two = array.schedule(Gemm.many(m=m, n=n, k=k, batch=2)).cycles
+    return pace * (two - one), pace * (2 * one - two)
+
+
+def _pace(array: ArraySettings, precision: Precision, memory: Memory) -> int:
+    """Return in how many cycles the slowest buffer delivers what the array takes in one."""
+    rows, columns = array.rows, array.columns
+    activation, weight = precision.activation_bits, precision.weight_bits
+    partial = 2 * columns * max(precision.accumulator_bits, precision.output_bits)  # read and written back
+    match array.dataflow:
+        case "output_stationary":
+            demand = (rows * activation, columns * weight, columns * precision.output_bits)
+        case "weight_stationary":
+            demand = (rows * activation, columns * weight, partial)
+        case _:
+            demand = (columns * activation, rows * weight, partial)
+    supply = (memory.activation.bits_per_cycle, memory.weight.bits_per_cycle, memory.output.bits_per_cycle)
+    return max(1 if bits is None else -(-wanted // bits) for wanted, bits in zip(demand, supply, strict=True))
+
+
+def _all_words(m: Any, k: Any) -> Any:
+    return m * k
+
+
+def _window_words(window: Window) -> Any:
+    """Return how many distinct pixels a tile of a convolution touches, at most.
+
+    A tile of m is a run of output pixels; the rows of the image below them overlap and are held once, at full
+    width. That is exact for whole images and never too small for parts of one.
+    """
+    pixels = window.output_height * window.output_width
+    row_words = window.touched_columns * window.channels
+    image_words = window.touched_rows * row_words
+
+    def words(m: Any, k: Any) -> Any:
+        output_rows = np.where(m % window.output_width == 0, m // window.output_width, m // window.output_width + 2)
+        image_rows = np.minimum(
+            output_rows * window.filter_height,
+            (output_rows - 1) * window.stride + (window.filter_height - 1) * window.dilation + 1,
+        )
+        aligned = (m % pixels == 0) | (pixels % m == 0)
+        images = np.minimum(window.images, np.where(aligned, -(-m // pixels), -(-m // pixels) + 1))
+        region = images * np.minimum(image_words, image_rows * row_words)
+        return np.minimum(m * k, region)
+
+    return words
+
+
+def _smaller(group: int, k: Any) -> Any:
+    return min(group, k) if isinstance(k, int) else np.minimum(group, k)
