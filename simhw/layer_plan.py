@@ -99,6 +99,7 @@ def plan_layer(
         **_geometry(array, gemm),
         stream_cycles=pace * (array.passes if array.dataflow == "output_stationary" else 1),
         cycles=lambda m, n, k: _tile_cycles(array, pace, m, n, k),
+        fill_cycles=pace * alone.cycles - gemm.batch * int(_tile_cycles(array, pace, [gemm.m], gemm.n, gemm.k)[0]),
         words=_window_words(layer.window) if isinstance(layer, Convolution) else _all_words,
     )
     tiling = best_tiling(problem, precision, memory)
@@ -129,11 +130,10 @@ def _geometry(array: ArraySettings, gemm: Gemm) -> dict[str, Any]:
             return {"least": (min(gemm.m, columns), 1, min(gemm.k, held)), "stream": 1, "chain": held}
 
 
-def _tile_cycles(array: ArraySettings, pace: int, m: Any, n: Any, k: Any) -> tuple[Any, Any]:
-    """Return the cycles of a tile that follows another one, and what the first takes more."""
-    one = array.schedule(Gemm.many(m=m, n=n, k=k)).cycles
-    two = array.schedule(Gemm.many(m=m, n=n, k=k, batch=2)).cycles
-    return pace * (two - one), pace * (2 * one - two)
+def _tile_cycles(array: ArraySettings, pace: int, m: Any, n: Any, k: Any) -> Any:
+    """Return the cycles of a tile that follows another one."""
+    one, two = (array.schedule(Gemm.many(m=m, n=n, k=k, batch=batch)).cycles for batch in (1, 2))
+    return pace * (two - one)
 
 
 def _pace(array: ArraySettings, precision: Precision, memory: Memory) -> int:

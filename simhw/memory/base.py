@@ -143,8 +143,8 @@ class Precision:
         return 0 if self.group_size is None else -(-k // self.group_size)
 
 
-TileCycles = Callable[[Any, Any, Any], tuple[Any, Any]]
-"""``(m, n, k)`` arrays -> cycles of such a tile when it follows another one, and what it takes more when first."""
+TileCycles = Callable[[Any, Any, Any], Any]
+"""``(m, n, k)`` arrays -> cycles of such a tile when it follows another one."""
 
 Words = Callable[[Any, Any], Any]
 """``(m, k)`` arrays -> distinct activations of such a tile."""
@@ -162,6 +162,7 @@ class TileProblem:
         stream_cycles: cycles of one element of the stream.
         chain: products that the array sums before a sum leaves it; None: all of a tile.
         cycles: what a tile takes.
+        fill_cycles: what the array takes once, beyond the tiles: to fill and to drain.
         words: distinct activations of a tile (fewer than m k in a convolution).
     """
 
@@ -174,6 +175,7 @@ class TileProblem:
     stream_cycles: int
     chain: int | None
     cycles: TileCycles = field(repr=False)
+    fill_cycles: int
     words: Words = field(repr=False)
 
 

@@ -33,7 +33,6 @@ class Candidates:
         cycles: of a tile, by place 4 (last of m) + 2 (last of n) + (last of k); (tilings, 8).
         streamed_cycles: the same where tiles along the stream continue one fold.
         single_fold: whether a tile is one fold of the array.
-        extra: cycles of the first tile beyond those.
         words, activation: of a tile of activations, by place 2 (last of m) + (last of k); (tilings, 4).
         weight: bits, by place 2 (last of n) + (last of k).
         outputs: words of an output tile, by place 2 (last of m) + (last of n).
@@ -44,7 +43,6 @@ class Candidates:
     cycles: Counts
     streamed_cycles: Counts
     single_fold: NDArray[np.bool_]
-    extra: Counts
     words: Counts
     activation: Counts
     weight: Counts
@@ -60,22 +58,18 @@ def candidates(problem: TileProblem, precision: Precision) -> Candidates:
     last = np.array(sizes) - (trips - 1) * tiles
     both = np.stack([tiles, last], axis=2)  # (tilings, direction, whole or last)
     m, n, k = both[:, 0], both[:, 1], both[:, 2]
-    cycles, extra = problem.cycles(m[:, :, None, None], n[:, None, :, None], k[:, None, None, :])
+    cycles = problem.cycles(m[:, :, None, None], n[:, None, :, None], k[:, None, None, :])
     words = problem.words(m[:, :, None], k[:, None, :])
     single = np.ones(len(tiles), bool)
     for direction in range(3):
         if direction != problem.stream:
             single &= tiles[:, direction] <= problem.least[direction]
-    # the first tile is a whole one where there are several, else the only one
-    first = (trips == 1).astype(np.int64)
-    every = np.arange(len(tiles))
     return Candidates(
         tiles=tiles,
         trips=trips,
         cycles=np.ascontiguousarray(cycles.reshape(-1, 8)),
         streamed_cycles=_streamed(problem, both, trips),
         single_fold=single,
-        extra=np.ascontiguousarray(extra[every, first[:, 0], first[:, 1], first[:, 2]]),
         words=words.reshape(-1, 4),
         activation=precision.activation_tile_bits(words, m[:, :, None], k[:, None, :]).reshape(-1, 4),
         weight=precision.weight_tile_bits(n[:, :, None], k[:, None, :]).reshape(-1, 4),
@@ -90,7 +84,7 @@ def _streamed(problem: TileProblem, both: Counts, trips: Counts) -> Counts:
     shapes = [[1, 2, 1, 1], [1, 1, 2, 1], [1, 1, 1, 2]]
     ends: list[Any] = [both[:, d].reshape(-1, *shapes[d][1:]) for d in range(3)]
     ends[stream] = np.full((1, 1, 1, 1), size)
-    whole, _ = problem.cycles(*ends)
+    whole = problem.cycles(*ends)
     before = (trips[:, stream] - 1) * both[:, stream, 0] * problem.stream_cycles
     rest = whole - before[:, None, None, None]
     piece = np.broadcast_to((both[:, stream, 0] * problem.stream_cycles)[:, None, None, None], rest.shape)

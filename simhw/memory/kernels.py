@@ -27,7 +27,7 @@ def transfer(bits, bits_per_cycle, latency):
 
 
 @numba.njit(cache=True, nogil=True)
-def walk_tiles(batch, trips, order, cycles, extra, activation, weight, partial, final, bits_per_cycle, latency):
+def walk_tiles(batch, trips, order, cycles, fill, activation, weight, partial, final, bits_per_cycle, latency):
     """Walk over all steps.
 
     Args:
@@ -35,7 +35,7 @@ def walk_tiles(batch, trips, order, cycles, extra, activation, weight, partial, 
         trips: tiles along m, n, k.
         order: loops from outermost to innermost, as places 0, 1, 2 of m, n, k.
         cycles: of a tile, by place 4 (last of m) + 2 (last of n) + (last of k); the last tile may be ragged.
-        extra: cycles of the first tile beyond those.
+        fill: cycles of the array beyond its tiles, charged with the first.
         activation: bits of a tile, by place 2 (last of m) + (last of k).
         weight: bits, by place 2 (last of n) + (last of k).
         partial: bits of an output tile of partial sums, by place 2 (last of m) + (last of n).
@@ -91,7 +91,7 @@ def walk_tiles(batch, trips, order, cycles, extra, activation, weight, partial, 
                         running_store = 0
                     if running_cycles < 0:
                         time += transfer(load, bits_per_cycle, latency)
-                        running_cycles = extra
+                        running_cycles = fill
                     else:
                         time += max(running_cycles, transfer(load + pending_store, bits_per_cycle, latency))
                         pending_store = running_store
@@ -102,14 +102,14 @@ def walk_tiles(batch, trips, order, cycles, extra, activation, weight, partial, 
     time += max(running_cycles, transfer(pending_store, bits_per_cycle, latency))
     out[OUTPUT] += final[3]
     out[CYCLES] = time + transfer(final[3], bits_per_cycle, latency)
-    out[COMPUTE] += extra
+    out[COMPUTE] += fill
     return out
 
 
 @numba.njit(cache=True, nogil=True)
-def total_cycles(batch, trips, order, cycles, extra, activation, weight, partial, final, bits_per_cycle, latency):
+def total_cycles(batch, trips, order, cycles, fill, activation, weight, partial, final, bits_per_cycle, latency):
     """Return the cycles of ``walk_tiles``; beyond three products each further one takes as long as the third."""
-    arguments = (trips, order, cycles, extra, activation, weight, partial, final, bits_per_cycle, latency)
+    arguments = (trips, order, cycles, fill, activation, weight, partial, final, bits_per_cycle, latency)
     if batch <= 3:
         return walk_tiles(batch, *arguments)[CYCLES]
     two, three = walk_tiles(2, *arguments)[CYCLES], walk_tiles(3, *arguments)[CYCLES]
@@ -128,7 +128,7 @@ def best_candidate(
     cycles,
     streamed_cycles,
     streamed,
-    extra,
+    fill,
     activation,
     weight,
     partial,
@@ -153,7 +153,7 @@ def best_candidate(
             trips[place],
             all_orders[order],
             streamed_cycles[place] if streamed[index] else cycles[place],
-            extra[place],
+            fill,
             activation[place],
             weight[place],
             partial[place],

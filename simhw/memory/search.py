@@ -75,7 +75,7 @@ def _compute(problem: TileProblem, found: Candidates, place: Counts, streamed: C
     times = ends[0][:, :, None, None] * ends[1][:, None, :, None] * ends[2][:, None, None, :]
     times = times.reshape(-1, 8) * problem.batch
     each = np.stack([(times * c).sum(axis=1) for c in (found.cycles, found.streamed_cycles)], axis=1)
-    total: Counts = each[place, streamed] + found.extra[place]
+    total: Counts = each[place, streamed] + problem.fill_cycles
     return total
 
 
@@ -145,7 +145,7 @@ def _walk(
         found.cycles,
         found.streamed_cycles,
         streamed,
-        found.extra,
+        problem.fill_cycles,
         found.activation,
         found.weight,
         found.outputs * precision.accumulator_bits,
