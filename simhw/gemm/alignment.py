@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from simhw.accumulators.rounding import Precision
 from simhw.errors import InputError
 from simhw.gemm.operand import Values
+from simhw.gemm.padding import as_float64, columns_last, results
 from simhw.gemm.plan import Plan
 from simhw.gemm.threads import over_rows
 
@@ -117,9 +118,8 @@ def _fast(rules: BlockRules, a: Factors, b: Factors) -> NDArray[np.float32]:
     from simhw.gemm.kernels.aligned import aligned_fast
 
     x = np.ascontiguousarray(a.values, np.float32)
-    y = np.ascontiguousarray(b.values.swapaxes(1, 2), np.float32)
-    ey = np.ascontiguousarray(b.exponents.swapaxes(1, 2))
-    out = np.zeros((x.shape[0], x.shape[1], y.shape[2]), np.float32)
+    y, ey = columns_last(b.values.astype(np.float32, copy=False)), columns_last(b.exponents)
+    out = results(a.values, b.values, None)
 
     def work(i: int, first: int, last: int) -> None:
         aligned_fast(
@@ -141,10 +141,9 @@ def _fast(rules: BlockRules, a: Factors, b: Factors) -> NDArray[np.float32]:
 def _general(rules: BlockRules, a: Factors, b: Factors, c: NDArray[np.float32] | None) -> NDArray[np.float32]:
     from simhw.gemm.kernels.aligned_general import aligned_general
 
-    x = np.ascontiguousarray(a.values, np.float64)
-    y = np.ascontiguousarray(b.values.swapaxes(1, 2), np.float64)
-    ey = np.ascontiguousarray(b.exponents.swapaxes(1, 2))
-    out = np.zeros((x.shape[0], x.shape[1], y.shape[2]), np.float32) if c is None else c.astype(np.float32)
+    x, y = as_float64(a.values), columns_last(as_float64(b.values))
+    ey = columns_last(b.exponents)
+    out = results(a.values, b.values, c)
 
     def work(i: int, first: int, last: int) -> None:
         aligned_general(

@@ -36,7 +36,7 @@ def scaled_sums(
 
 
 def block_scales(operand: Operand, accumulator: ScaledAccumulator) -> NDArray[np.float32]:
-    """Return an operand's scales, one per ``accumulator.scale_block`` elements of k, checked; ones where it has none."""
+    """Return an operand's scales, one per block of the accumulator, checked; ones where it has none."""
     batch, rows, k = operand.codes.shape
     size = accumulator.scale_block
     if operand.zero_point is not None:

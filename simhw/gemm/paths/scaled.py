@@ -13,6 +13,7 @@ from simhw.errors import InputError
 from simhw.gemm.alignment import FLOAT64_INTEGERS, Factors, chain_blocks, plan_blocks, register
 from simhw.gemm.extent import Extent
 from simhw.gemm.operand import Values
+from simhw.gemm.padding import columns_last, fill_k, results
 from simhw.gemm.plan import Plan, Sums
 from simhw.gemm.threads import over_rows
 
@@ -54,14 +55,8 @@ def plan_scaled(accumulator: Accumulator, k: int, a: Extent, b: Extent, scales: 
 def _plan_groups(accumulator: ScaledGroups, a: Extent, b: Extent) -> Plan:
     sum_bits = (accumulator.group * a.largest * b.largest).bit_length()
     # A group's sum has a.unit + b.unit as its last place; its scaled value is aligned by the scales' exponents alone.
-    bits = (
-        accumulator.fraction_bits
-        + sum_bits
-        + a.unit
-        + b.unit
-        + 2
-        + (accumulator.block // accumulator.group).bit_length()
-    )
+    carries = (accumulator.block // accumulator.group).bit_length()
+    bits = accumulator.fraction_bits + sum_bits + a.unit + b.unit + 2 + carries
     if sum_bits > FLOAT32_INTEGERS or bits > FLOAT64_INTEGERS:
         raise InputError(
             f"exact sums of {accumulator.group} products need {sum_bits} bits, at most {FLOAT32_INTEGERS} are carried; "
@@ -120,9 +115,9 @@ def run_scaled(
 
 def _scaled_factors(rules: ScaledAligned, values: Values, scale: Scales, minimum: int) -> Factors:
     """Return values times their scales, with the exponents of both, filled with zeros to whole blocks."""
-    filled = _fill(values, rules.block)
+    filled = fill_k(values, rules.block)
     per_element = np.repeat(np.abs(scale).astype(np.float64), rules.scale_block, axis=2)
-    per_element = _fill(per_element[:, :, : filled.shape[2]], rules.block)
+    per_element = fill_k(per_element[:, :, : filled.shape[2]], rules.block)
     plain = Factors.of(filled, minimum)
     exponent = np.where(np.isfinite(per_element), np.frexp(per_element)[1] - 1, 0)
     with np.errstate(invalid="ignore"):
@@ -130,17 +125,12 @@ def _scaled_factors(rules: ScaledAligned, values: Values, scale: Scales, minimum
     return Factors(values=product, exponents=(plain.exponents + exponent).astype(np.int16))
 
 
-def _fill(values: Values, block: int) -> Values:
-    short = -values.shape[2] % block
-    return np.pad(values, ((0, 0), (0, 0), (0, short))) if short else values
-
-
 Prepared = tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.int16], NDArray[np.uint32]]
 """Elements, and of each group's scale: significand, exponent, bits of nonzero products."""
 
 
 def _prepare(rules: ScaledGroups, values: Values, scale: Scales) -> Prepared:
-    filled = np.ascontiguousarray(_fill(values, rules.block), np.float32)
+    filled = np.ascontiguousarray(fill_k(values, rules.block), np.float32)
     groups = filled.shape[2] // rules.group
     spread = np.repeat(np.abs(scale).astype(np.float64), rules.scale_block // rules.group, axis=2)[:, :, :groups]
     spread = np.pad(spread, ((0, 0), (0, 0), (0, groups - spread.shape[2])))
@@ -155,9 +145,8 @@ def _prepare(rules: ScaledGroups, values: Values, scale: Scales) -> Prepared:
 def _groups(rules: ScaledGroups, a: Prepared, b: Prepared, c: NDArray[np.float32] | None) -> NDArray[np.float32]:
     from simhw.gemm.kernels.scaled import scaled_groups
 
-    y = [np.ascontiguousarray(part.swapaxes(1, 2)) for part in b]
-    batch, m, n = a[0].shape[0], a[0].shape[1], y[0].shape[2]
-    out = np.zeros((batch, m, n), np.float32) if c is None else c.astype(np.float32)
+    y = [columns_last(part) for part in b]
+    out = results(a[0], b[0], c)
 
     def work(i: int, first: int, last: int) -> None:
         scaled_groups(
@@ -171,5 +160,5 @@ def _groups(rules: ScaledGroups, a: Prepared, b: Prepared, c: NDArray[np.float32
             *register(rules.result),
         )
 
-    over_rows(work, batch, m)
+    over_rows(work, *out.shape[:2])
     return out
