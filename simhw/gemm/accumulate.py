@@ -8,13 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simhw.accumulators import Accumulator, Exact
+from simhw.accumulators.scaled import ScaledAccumulator
 from simhw.errors import InputError
 from simhw.formats import IntegerFormat, get_element_format
 from simhw.formats.arrays import as_values
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.extent import Extent, extent_of
-from simhw.gemm.operand import Operand
+from simhw.gemm.operand import Operand, Values
 from simhw.gemm.plan import Sums, group_sums, plan_sum
+from simhw.gemm.scaled_sums import scaled_sums
+from simhw.pes import get_pe
 
 FLOAT32_INTEGERS = 24
 """Integers of up to 24 bits are exact in float32."""
@@ -39,27 +42,51 @@ def accumulate(a: Operand, b: Operand, datapath: Datapath, c: NDArray[np.float32
     datapath.check_formats(a.format, b.format)
     x, y = a.integers(), b.integers()
     extents = (extent_of(x, _unit(a)), extent_of(y, _unit(b)))
+    if isinstance(datapath.accumulator, ScaledAccumulator):
+        total: NDArray[Any] = scaled_sums(datapath.accumulator, (a, b), (x, y), extents, c)[1]
+    else:
+        total = _over_groups(a, b, (x, y), extents, datapath.accumulator, c)
+    if a.row_scale is not None:
+        total = total * a.row_scale[:, :, None]
+    if b.row_scale is not None:
+        total = total * b.row_scale[:, None, :]
+    return total
+
+
+def _over_groups(
+    a: Operand,
+    b: Operand,
+    values: tuple[Values, Values],
+    extents: tuple[Extent, Extent],
+    accumulator: Accumulator,
+    c: NDArray[np.float32] | None,
+) -> NDArray[Any]:
+    """Return the sum over groups of k of the accumulator's sums times the groups' scales."""
+    x, y = values
     slices = (b if b.group_size else a).group_slices()
     if c is not None and len(slices) > 1:
         raise InputError(
             f"an addend c was given with {len(slices)} groups of k, whose sums are added outside the accumulator; "
             "add it to the result"
         )
-    chosen = plan_sum(datapath.accumulator, slices[0].stop, *extents)
-    whole = returns_register(a, b)
+    chosen = plan_sum(accumulator, slices[0].stop, *extents)
+    wide = returns_register(a, b) and integer_bits(a, b) > FLOAT32_INTEGERS
     total: NDArray[Any] | None = None
     for group, ks in enumerate(slices):
-        sums = group_sums(chosen, datapath.accumulator, x[:, :, ks], y[:, :, ks], extents, c)
-        term = _values(sums, datapath.accumulator, extents, wide=whole and integer_bits(a, b) > FLOAT32_INTEGERS)
+        sums = group_sums(chosen, accumulator, x[:, :, ks], y[:, :, ks], extents, c)
+        term = _values(sums, accumulator, extents, wide=wide)
         if a.group_scale is not None or b.group_scale is not None:
             term = term * (_group(a, group)[:, :, None] * _group(b, group)[:, None, :])
         total = term if total is None else total + term
     assert total is not None
-    if a.row_scale is not None:
-        total = total * a.row_scale[:, :, None]
-    if b.row_scale is not None:
-        total = total * b.row_scale[:, None, :]
     return total
+
+
+def block_size(datapath: Datapath) -> int | None:
+    """Return the k per scale that a datapath's formats or its accumulator fix, or None."""
+    if isinstance(datapath.accumulator, ScaledAccumulator):
+        return datapath.accumulator.scale_block
+    return get_pe(datapath.pe).block_size
 
 
 def returns_register(a: Operand, b: Operand) -> bool:
@@ -111,11 +138,10 @@ def _group(operand: Operand, group: int) -> NDArray[np.float32]:
 def _values(sums: Sums, accumulator: Accumulator, extents: tuple[Extent, Extent], *, wide: bool) -> NDArray[Any]:
     """Return sums as values: rounded once to fp32, or whole in float64."""
     unit = extents[0].unit + extents[1].unit
-    if isinstance(accumulator, Exact) and accumulator.bits is not None and accumulator.bits < 64:
-        exact = sums if sums.dtype == np.int64 else np.ldexp(sums.astype(np.float64), -unit)
-        half = np.int64(1 << (accumulator.bits - 1))
-        sums = ((exact.astype(np.int64) + half) & np.int64((1 << accumulator.bits) - 1)) - half
     kind = np.float64 if wide else np.float32
-    if sums.dtype == np.int64:
-        return np.ldexp(sums.astype(kind), unit)
-    return sums.astype(kind, copy=False)
+    if isinstance(accumulator, Exact) and accumulator.bits is not None and accumulator.bits < 64:
+        exact = sums if sums.dtype.kind == "i" else np.ldexp(sums.astype(np.float64), -unit)
+        half = np.int64(1 << (accumulator.bits - 1))
+        held = ((exact.astype(np.int64) + half) & np.int64((1 << accumulator.bits) - 1)) - half
+        return np.ldexp(held.astype(kind), unit)
+    return np.ldexp(sums.astype(kind), unit) if sums.dtype.kind == "i" else sums.astype(kind, copy=False)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from simhw.accumulators import Exact
 from simhw.errors import InputError
 from simhw.formats import QuantizedBlocks, decode, get_element_format
-from simhw.gemm.accumulate import accumulate, returns_register, take_addend
+from simhw.gemm.accumulate import accumulate, block_size, returns_register, take_addend
 from simhw.gemm.codes import take_codes
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.datapaths import get_datapath
@@ -22,7 +22,6 @@ from simhw.gemm.operand import Codes, Operand
 from simhw.gemm.paths.exact import fuse_short_groups
 from simhw.gemm.plan import plan_sum
 from simhw.gemm.scales import Axes, Scaling, choose_group_size, scale_columns, scale_rows
-from simhw.pes import get_pe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +96,7 @@ def matmul(
     addend = None if c is None else take_addend(c, shape, record.accumulator)
     if 0 in shape or k == 0:
         return np.zeros(shape, np.float32) if addend is None else addend
-    block = get_pe(record.pe).block_size
+    block = block_size(record)
     size = choose_group_size(group_size, block, k)
     a_axes, b_axes = (Axes(lead=lead, rows=count, k=k, group_size=size) for count in (m, n))
     a_scaling = scale_rows(a_scales, a_axes, factor=a_factor, per_group=block is not None)
@@ -136,7 +135,7 @@ def plan(
     for label, size in (("m", m), ("n", n), ("k", k)):
         if size < 1:
             raise InputError(f"{label} is {size}, must be at least 1; give the sizes of (m, k) x (k, n)")
-    group = choose_group_size(group_size, get_pe(record.pe).block_size, k) or k
+    group = choose_group_size(group_size, block_size(record), k) or k
     chosen = plan_sum(record.accumulator, group, *format_extents(record))
     chosen = fuse_short_groups(chosen, record.accumulator, group, -(-k // group))
     return MatmulPlan(kernel=chosen.kernel, why=chosen.why, datapath=record.name, m=m, n=n, k=k, group_size=group)

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from simhw.accumulators import Exact
 from simhw.accumulators.rounding import FLOAT32, round_to_precision
+from simhw.accumulators.scaled import ScaledAccumulator
 from simhw.errors import InputError
 from simhw.formats import get_element_format
-from simhw.gemm.accumulate import returns_register
+from simhw.gemm.accumulate import block_size, returns_register
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.datapaths import get_datapath
 from simhw.gemm.definition import define
 from simhw.gemm.engine import prepare_weights
 from simhw.gemm.operand import Operand
-from simhw.pes import get_pe
 from simhw.testing.classes import InputClass
 from simhw.testing.dot_check import LENGTHS, as_number, define_dot, describe
 from simhw.testing.operands import stressed_codes, stresses_of
@@ -105,6 +105,8 @@ def define_matmul(
     """Return what :func:`simhw.matmul` must return for ``(m, k) x (k, n)`` codes, in fractions."""
     left, right = _operands(a, b, datapath, scales)
     right = prepare_weights(right, datapath)
+    if isinstance(datapath.accumulator, ScaledAccumulator):
+        return _define_scaled(left, right, datapath.accumulator, c)
     groups = max(left.groups, right.groups) > 1 or any(
         s is not None for o in (left, right) for s in (o.group_scale, o.row_scale, o.zero_point)
     )
@@ -130,10 +132,26 @@ def define_matmul(
     return rows
 
 
+def _define_scaled(
+    a: Operand, b: Operand, accumulator: ScaledAccumulator, c: NDArray[np.float32] | None
+) -> list[list[Number]]:
+    """Return the sums of an accumulator that takes the block scales itself."""
+    ones = [1.0] * -(-a.codes.shape[2] // accumulator.scale_block)
+    x, y = (operand.integers()[0].astype(np.float64).tolist() for operand in (a, b))
+    s, t = (
+        [ones] * len(rows) if operand.group_scale is None else operand.group_scale[0].astype(np.float64).tolist()
+        for operand, rows in ((a, x), (b, y))
+    )
+    return [
+        [accumulator.dot_scaled(x[i], y[j], s[i], t[j], 0.0 if c is None else float(c[i, j])) for j in range(len(y))]
+        for i in range(len(x))
+    ]
+
+
 def _operands(a: NDArray[Any], b: NDArray[Any], datapath: Datapath, scales: dict[str, Any]) -> tuple[Operand, Operand]:
     """Return codes and scales as the engine holds them."""
     k = a.shape[1]
-    block = get_pe(datapath.pe).block_size
+    block = block_size(datapath)
     size = scales.get("group_size") or (min(block, k) if block else None)
     groups = 1 if size is None else -(-k // size)
     a_scales, b_scales, zero = (scales.get(name) for name in ("a_scales", "b_scales", "zero_points"))
@@ -161,7 +179,7 @@ def _cases(datapath: Datapath, tries: int, lengths: tuple[int, ...], addend: boo
     """Yield small products, short ones first."""
     rng = np.random.default_rng(seed)
     formats = (datapath.activation, datapath.weight)
-    block = get_pe(datapath.pe).block_size
+    block = block_size(datapath)
     scaled = block is not None or datapath.weight == "uint4"
     stresses = stresses_of(*formats)
     if scaled or isinstance(datapath.accumulator, Exact):

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from simhw.accumulators import Accumulator, Exact, wrap
+from simhw.accumulators import Accumulator, Exact, IntegerAccumulator, wrap
 from simhw.errors import InputError
 from simhw.formats import get_element_format
 from simhw.testing.classes import InputClass
-from simhw.testing.operands import single_products, stressed_codes, stresses_of
+from simhw.testing.operands import STRESSES, single_products, stressed_codes, stresses_of
 from simhw.testing.report import Disagreement, Input, Number, Report, Tally, same
 from simhw.testing.shrinking import DotCase, shrink
 
@@ -66,7 +66,8 @@ def check_accumulator(
         return expected, as_number(dot(np.array(case.a_values), np.array(case.b_values), case.c))
 
     tally = Tally()
-    for case, classes in dot_cases(formats, addend and not isinstance(accumulator, Exact), tries, pairs, lengths, seed):
+    integer = isinstance(accumulator, Exact | IntegerAccumulator)
+    for case, classes in dot_cases(formats, addend and not integer, not integer, tries, pairs, lengths, seed):
         expected, got = outcome(case)
         if same(expected, got, sign_of_zero=False):
             tally.add(classes)
@@ -92,13 +93,19 @@ def check_accumulator(
 
 
 def dot_cases(
-    formats: tuple[str, str], addend: bool, tries: int, pairs: int, lengths: tuple[int, ...], seed: int
+    formats: tuple[str, str],
+    addend: bool,
+    specials: bool,
+    tries: int,
+    pairs: int,
+    lengths: tuple[int, ...],
+    seed: int,
 ) -> Iterator[tuple[DotCase, tuple[InputClass, ...]]]:
-    """Yield the cases of a check with their classes, short sums first."""
+    """Yield the cases of a check with their classes, short sums first; ``specials``: with infinities and NaN."""
     rng = np.random.default_rng(seed)
     for x, y in single_products(*formats, pairs, rng):
         yield DotCase(a=(x,), b=(y,), c=0.0, a_format=formats[0], b_format=formats[1]), (InputClass.ONE_PRODUCT,)
-    stresses = stresses_of(*formats)
+    stresses = stresses_of(*formats) if specials else STRESSES
     for index in range(tries):
         stress = stresses[index % len(stresses)]
         k = lengths[index * len(lengths) // tries]
@@ -123,10 +130,16 @@ def _addend(case: DotCase, rng: np.random.Generator) -> float:
 
 def define_dot(accumulator: Accumulator, case: DotCase) -> Number:
     """Return what an accumulator's definition gives, an integer register's width included."""
+    unit = Fraction(2) ** sum(get_element_format(name).lsb_exponent for name in (case.a_format, case.b_format))
+    if isinstance(accumulator, IntegerAccumulator):
+        a, b = (
+            [int(Fraction(value) / Fraction(2) ** get_element_format(name).lsb_exponent) for value in values]
+            for values, name in ((case.a_values, case.a_format), (case.b_values, case.b_format))
+        )
+        return accumulator.dot_integers(a, b, int(Fraction(case.c) / unit)) * unit
     exact = accumulator.dot(case.a_values, case.b_values, case.c)
     if not isinstance(accumulator, Exact) or accumulator.bits is None or not isinstance(exact, Fraction):
         return exact
-    unit = Fraction(2) ** sum(get_element_format(name).lsb_exponent for name in (case.a_format, case.b_format))
     return wrap(int(exact / unit), accumulator.bits) * unit
 
 

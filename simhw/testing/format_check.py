@@ -32,7 +32,7 @@ DECODED_BITS = 16
 
 
 def check_format(
-    format: str | AnyFormat,  # noqa: A002
+    format: str | AnyFormat,
     *,
     encode: Callable[[Any], Any] | None = None,
     decode: Callable[[Any], Any] | None = None,

@@ -156,6 +156,9 @@ class Tally:
             examples={n: self._best[n][1] for n in InputClass if n in self._best},
         )
 
+    def _count(self, name: InputClass) -> Count:
+        return Count(tried=self._tried[name], wrong=self._wrong.get(name, 0))
+
 
 def show(value: Number) -> str:
     """Return a value in decimal digits that say it exactly, or in hexadecimal where those would be long.

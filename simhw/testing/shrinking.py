@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from simhw.formats import decode
 from simhw.testing.operands import code_table
 from simhw.testing.report import size_of_value
 
@@ -46,8 +50,6 @@ class DotCase:
 
 
 def _values(codes: tuple[int, ...], name: str) -> tuple[float, ...]:
-    from simhw.formats import decode
-
     return tuple(decode(list(codes), name).astype(float).tolist())
 
 
@@ -82,15 +84,18 @@ def _smaller(case: DotCase) -> Iterator[DotCase]:
         yield replace(case, c=0.0)
         yield replace(case, c=1.0)
     for place in range(k):
-        for code in _simple_codes(case.a_format):
+        for code in _simpler_codes(case.a_format, case.a_values[place]):
             yield replace(case, a=(*case.a[:place], code, *case.a[place + 1 :]))
-        for code in _simple_codes(case.b_format):
+        for code in _simpler_codes(case.b_format, case.b_values[place]):
             yield replace(case, b=(*case.b[:place], code, *case.b[place + 1 :]))
 
 
-def _simple_codes(name: str) -> list[int]:
-    """Return the codes of zero, of one, of the smallest and the largest power of two."""
+def _simpler_codes(name: str, value: float) -> list[int]:
+    """Return the codes of zero and one, of the powers of two around a value, and of the smallest positive value."""
     table = code_table(name)
-    ranked = sorted(zip(table.finite.tolist(), table.values.tolist(), strict=True), key=lambda p: size_of_value(p[1]))
-    positive = [code for code, value in zip(table.finite.tolist(), table.values.tolist(), strict=True) if value > 0]
-    return list(dict.fromkeys([ranked[0][0], *(code for code, _ in ranked[1:4]), positive[0]]))
+    wanted = [0.0, 1.0, float(table.values[table.values > 0][0])]
+    if value and math.isfinite(value):
+        power = math.copysign(2.0 ** (math.frexp(abs(value))[1] - 1), value)
+        wanted += [power, 2 * power, abs(power), 2 * abs(power)]
+    places = np.minimum(np.searchsorted(table.values, wanted), len(table.values) - 1)
+    return list(dict.fromkeys(table.finite[places].tolist()))
