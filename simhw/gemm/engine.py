@@ -76,20 +76,47 @@ def multiply(
         result = block_sums(plan, x, y, scales, slices[0].stop)
     else:
         result, overflows = _sum_groups(plan, datapath, (x, y), extents, slices, scales, b, chain)
-    if a.row_scale is not None:
-        result *= a.row_scale[:, :, None]
-    if b.row_scale is not None:
-        result *= b.row_scale[:, None, :]
-    if bias is not None:
-        result += bias
     output = get_element_format(datapath.output)
-    saturations = int(np.count_nonzero(np.abs(result) > np.float32(float(output.max_value))))
+    saturations = _finish(result, a.row_scale, b.row_scale, bias, float(output.max_value))
     return Product(
         values=round_to(result, output).astype(np.float32, copy=False),
         overflows=overflows,
         saturations=saturations,
         plan=plan,
     )
+
+
+def _finish(
+    result: NDArray[np.float32],
+    a_scale: NDArray[np.float32] | None,
+    b_scale: NDArray[np.float32] | None,
+    bias: NDArray[np.float32] | None,
+    largest: float,
+) -> int:
+    """Apply row scales and bias in place; return how many results the output format cannot hold."""
+    from simhw.gemm.kernels.scale import finish
+
+    batch, m, n = result.shape
+    left = np.ones((batch, m), np.float32) if a_scale is None else np.ascontiguousarray(a_scale)
+    right = np.ones((batch, n), np.float32) if b_scale is None else np.ascontiguousarray(b_scale)
+    added = np.zeros((batch, n), np.float32)
+    if bias is not None:
+        added[:] = bias.reshape(-1, n)
+    beyond = np.zeros((batch, m), np.int64)
+    over_rows(
+        lambda i, r0, r1: finish(
+            result[i, r0:r1],
+            left[i, r0:r1],
+            right[i],
+            added[i],
+            bias is not None,
+            np.float32(largest),
+            beyond[i, r0:r1],
+        ),
+        batch,
+        m,
+    )
+    return int(beyond.sum())
 
 
 def _prepare(

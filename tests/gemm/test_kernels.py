@@ -81,7 +81,7 @@ def test_sequential_kernel_rounds_after_every_product():
         a = rng.standard_normal((m, k)).astype(np.float16).astype(np.float32)
         b = rng.standard_normal((k, n)).astype(np.float16).astype(np.float32)
         out = np.zeros((m, n), np.float32)
-        sequential_fma(a, b, out)
+        sequential_fma(a, np.ascontiguousarray(b.T), out)
         expected = np.zeros((m, n), np.float32)
         for step in range(k):
             expected = expected + a[:, step, None] * b[None, step]

@@ -6,7 +6,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.gemm.kernels.sequential import copy_rows, fma
+from simhw.gemm.kernels.sequential import copy_rows, copy_transposed, fma
 
 PANEL = 256
 STEP = 4
@@ -24,13 +24,13 @@ def scaled_blocks(
 ) -> None:
     """Set ``out`` (m, n) to the sum over groups of ``fp32(group sum) * (a_scale * b_scale)``, each step in fp32.
 
-    ``a`` is (m, k), ``b`` is (k, n), both in a float type in which every group sum is exact (so that the order inside
-    a group is free, and groups may be filled up with zeros); scales are (m, groups) and (groups, n). Groups are added
+    ``a`` is (m, k), ``b`` is (n, k), both in a float type in which every group sum is exact (so that the order inside
+    a group is free, and groups may be filled up with zeros); scales are (m, groups) and (n, groups). Groups are added
     in ascending order.
     """
     m, depth = a.shape
-    n = b.shape[1]
-    groups = b_scale.shape[0]
+    n = b.shape[0]
+    groups = b_scale.shape[1]
     padded = -(-group_size // STEP) * STEP
     panel = np.zeros((groups * padded, PANEL), a.dtype)
     rows = np.zeros((4, groups * padded), a.dtype)
@@ -40,10 +40,10 @@ def scaled_blocks(
     factors = np.zeros(4, np.float32)
     for j0 in range(0, n, PANEL):
         width = min(PANEL, n - j0)
-        copy_rows(b_scale[:, j0 : j0 + width], scales)
+        copy_transposed(b_scale[j0 : j0 + width], scales)
         for group in range(groups):
             start, stop = group * group_size, min((group + 1) * group_size, depth)
-            copy_rows(b[start:stop, j0 : j0 + width], panel[group * padded : (group + 1) * padded])
+            copy_transposed(b[j0 : j0 + width, start:stop], panel[group * padded : (group + 1) * padded])
         for i0 in range(0, m, 4):
             count = min(4, m - i0)
             for group in range(groups):

@@ -49,3 +49,38 @@ def _add_row(
 ) -> None:
     for j in range(out.shape[0]):
         out[j] += (np.float32(sums[j]) * unit) * (scale * b_scale[j])
+
+
+@nb.njit(cache=True, nogil=True)
+def finish(
+    values: NDArray[np.float32],
+    a_scale: NDArray[np.float32],
+    b_scale: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    has_bias: bool,
+    largest: np.float32,
+    beyond: NDArray[np.int64],
+) -> None:
+    """Multiply by the row scale, then by the column scale, add the bias; count results beyond ``largest`` per row."""
+    for i in range(values.shape[0]):
+        beyond[i] = _finish_row(values[i], a_scale[i], b_scale, bias, has_bias, largest)
+
+
+@nb.njit(cache=True, nogil=True)
+def _finish_row(
+    values: NDArray[np.float32],
+    scale: np.float32,
+    b_scale: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    has_bias: bool,
+    largest: np.float32,
+) -> int:
+    for j in range(values.shape[0]):
+        values[j] = (values[j] * scale) * b_scale[j]
+    if has_bias:
+        for j in range(values.shape[0]):
+            values[j] = values[j] + bias[j]
+    count = 0
+    for j in range(values.shape[0]):
+        count += abs(values[j]) > largest
+    return count

@@ -38,19 +38,30 @@ def copy_rows(source: NDArray[np.float32], target: NDArray[np.float32]) -> None:
 
 
 @nb.njit(cache=True, nogil=True)
+def copy_transposed(source: NDArray[np.float32], target: NDArray[np.float32]) -> None:
+    """Copy the transpose of ``source`` to the upper left corner of ``target``, tile by tile."""
+    rows, columns = source.shape
+    for i0 in range(0, rows, 16):
+        for j0 in range(0, columns, 16):
+            for j in range(j0, min(j0 + 16, columns)):
+                for i in range(i0, min(i0 + 16, rows)):
+                    target[j, i] = source[i, j]
+
+
+@nb.njit(cache=True, nogil=True)
 def sequential_fma(a: NDArray[np.float32], b: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-    """Add ``a @ b`` to ``out`` in place: ``(m, k) @ (k, n)``, all C-contiguous.
+    """Add ``a @ b.T`` to ``out`` in place: ``a`` (m, k), ``b`` (n, k), ``out`` (m, n), all C-contiguous.
 
     Columns are vectorised, k stays sequential. A panel of ``b`` and the sums of four rows are copied into buffers
     of constant row length: only then do the loads have a stride that the vectoriser knows.
     """
     m, depth = a.shape
-    n = b.shape[1]
+    n = b.shape[0]
     panel = np.zeros((depth, PANEL), np.float32)
     sums = np.zeros((4, PANEL), np.float32)
     for j0 in range(0, n, PANEL):
         width = min(PANEL, n - j0)
-        copy_rows(b[:, j0 : j0 + width], panel)
+        copy_transposed(b[j0 : j0 + width], panel)
         for i0 in range(0, m, 4):
             rows = min(4, m - i0)
             copy_rows(out[i0 : i0 + rows, j0 : j0 + width], sums)

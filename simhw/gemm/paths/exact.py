@@ -125,10 +125,10 @@ def block_sums(
 
     kind = np.dtype(np.float32 if plan.kernel == BLOCK_FP32 else np.float64)
     x: Any = np.ascontiguousarray(a, kind)
-    y: Any = np.ascontiguousarray(b.swapaxes(1, 2), kind)
+    y: Any = np.ascontiguousarray(b, kind)
     sx = np.ascontiguousarray(scales[0], np.float32)
-    sy = np.ascontiguousarray(scales[1].swapaxes(1, 2), np.float32)
-    out = np.empty((x.shape[0], x.shape[1], y.shape[2]), np.float32)
+    sy = np.ascontiguousarray(scales[1], np.float32)
+    out = np.empty((x.shape[0], x.shape[1], y.shape[1]), np.float32)
 
     def work(i: int, first: int, last: int) -> None:
         scaled_blocks(x[i, first:last], y[i], sx[i, first:last], sy[i], group_size, out[i, first:last])

@@ -32,8 +32,8 @@ def run(
     from simhw.gemm.kernels.sequential import sequential_fma
 
     x = np.ascontiguousarray(a, np.float32)
-    y = np.ascontiguousarray(b.swapaxes(1, 2), np.float32)
-    out = np.zeros((x.shape[0], x.shape[1], y.shape[2]), np.float32) if c is None else c.copy()
+    y = np.ascontiguousarray(b, np.float32)
+    out = np.zeros((x.shape[0], x.shape[1], y.shape[1]), np.float32) if c is None else c.copy()
     over_rows(
         lambda i, first, last: sequential_fma(x[i, first:last], y[i], out[i, first:last]),
         x.shape[0],
