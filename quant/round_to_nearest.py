@@ -166,7 +166,8 @@ def _scale(low: FloatArray, high: FloatArray, scheme: OperandScheme) -> tuple[Fl
         raise InputError(f"format {scheme.format} has no zero point; choose symmetric: true")
     else:
         low, high = np.minimum(low, np.float32(0)), np.maximum(high, np.float32(0))
-        scale = np.asarray((high - low) / np.float32(limits[1] - limits[0]), np.float32)
+        with np.errstate(over="ignore"):  # an infinite range is refused with its scale
+            scale = np.asarray((high - low) / np.float32(limits[1] - limits[0]), np.float32)
     scale = _store(scale, scheme.scale_format)
     if scheme.symmetric or isinstance(limits, float):
         return scale, None
@@ -175,8 +176,17 @@ def _scale(low: FloatArray, high: FloatArray, scheme: OperandScheme) -> tuple[Fl
 
 
 def _store(scale: FloatArray, name: str) -> FloatArray:
-    """Return scales as their format holds them; a scale that would be zero becomes the smallest positive one."""
+    """Return scales as their format holds them; a scale that would be zero becomes the smallest positive one.
+
+    Raises InputError for a scale that the format cannot hold.
+    """
     form = get_element_format(name)
+    largest = np.float32(float(form.max_value))
+    if not (scale <= largest).all():
+        raise InputError(
+            f"values need a scale of {scale.max():g}, scale format {name} ends at {largest:g}; "
+            "check the weights and the input data, or choose a scheme with scales in fp32"
+        )
     smallest = np.float32(max(2.0**form.lsb_exponent, 2.0**-126))
     stored = round_to(scale, form).astype(np.float32)
     return np.where(scale == 0, np.float32(1), np.maximum(stored, smallest)).astype(np.float32)
