@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from simhw.arrays import Gemm, schedule
     from simhw.errors import InputError
     from simhw.experiment import Experiment, run, run_experiment
     from simhw.explain import explain
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Experiment",
+    "Gemm",
     "InputError",
     "Row",
     "decode",
@@ -25,10 +27,12 @@ __all__ = [
     "quantize_blocks",
     "run",
     "run_experiment",
+    "schedule",
 ]
 
 _HOMES = {
     "Experiment": "simhw.experiment",
+    "Gemm": "simhw.arrays",
     "InputError": "simhw.errors",
     "Row": "simhw.rows",
     "decode": "simhw.formats",
@@ -39,6 +43,7 @@ _HOMES = {
     "quantize_blocks": "simhw.formats",
     "run": "simhw.experiment",
     "run_experiment": "simhw.experiment",
+    "schedule": "simhw.arrays",
 }
 
 
