@@ -29,7 +29,8 @@ class Noise:
         signal, error, largest, place = compare(expected, actual)
         self.signal += signal
         self.error += error
-        if place >= 0 and (not self.where or largest > self.largest or math.isnan(largest)):
+        worse = largest > self.largest or (math.isnan(largest) and not math.isnan(self.largest))
+        if place >= 0 and (not self.where or worse):
             self.largest = largest
             index = np.unravel_index(place, reference.shape)
             self.where = (int(index[0]) + self.samples, *(int(i) for i in index[1:]))
