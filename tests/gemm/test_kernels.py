@@ -89,6 +89,7 @@ def test_sequential_kernel_rounds_after_every_product():
 
 
 ROWS = np.ones((8, 128), np.float32)
+WIDE = np.ones((8, sequential.PANEL), np.float32)
 COLUMN = np.ones(128, np.float32)
 HOT_LOOPS = {
     "_four_rows": (

@@ -10,7 +10,9 @@ from llvmlite import ir
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-PANEL = 128
+DEPTH = 256
+"""Steps of k per panel."""
+PANEL = 256
 """Columns per pass: the accumulators of four rows stay in the first-level cache."""
 
 
@@ -53,25 +55,25 @@ def sequential_fma(a: NDArray[np.float32], b: NDArray[np.float32], out: NDArray[
     """Add ``a @ b.T`` to ``out`` in place: ``a`` (m, k), ``b`` (n, k), ``out`` (m, n), all C-contiguous.
 
     Columns are vectorised, k stays sequential. A panel of ``b`` and the sums of four rows are copied into buffers
-    of constant row length: only then do the loads have a stride that the vectoriser knows.
+    of constant row length: only then do the loads have a stride that the vectoriser knows. A panel that stays in
+    the second-level cache holds ``DEPTH`` steps of k; the sums wait in ``out`` for the next ones.
     """
     m, depth = a.shape
     n = b.shape[0]
-    panel = np.zeros((depth, PANEL), np.float32)
+    panel = np.zeros((min(DEPTH, depth), PANEL), np.float32)
+    rows = np.zeros((4, min(DEPTH, depth)), np.float32)
     sums = np.zeros((4, PANEL), np.float32)
     for j0 in range(0, n, PANEL):
         width = min(PANEL, n - j0)
-        copy_transposed(b[j0 : j0 + width], panel)
-        for i0 in range(0, m, 4):
-            rows = min(4, m - i0)
-            copy_rows(out[i0 : i0 + rows, j0 : j0 + width], sums)
-            if rows == 4:
-                _four_rows(a[i0 : i0 + 4], panel, sums)
-            else:
-                for r in range(rows):
-                    for k in range(depth):
-                        _add_products(a[i0 + r, k], panel[k], sums[r])
-            copy_rows(sums[:rows, :width], out[i0 : i0 + rows, j0 : j0 + width])
+        for k0 in range(0, depth, DEPTH):
+            steps = min(DEPTH, depth - k0)
+            copy_transposed(b[j0 : j0 + width, k0 : k0 + steps], panel)
+            for i0 in range(0, m, 4):
+                count = min(4, m - i0)
+                copy_rows(a[i0 : i0 + count, k0 : k0 + steps], rows)
+                copy_rows(out[i0 : i0 + count, j0 : j0 + width], sums)
+                _four_rows(rows[:, :steps], panel[:steps], sums)
+                copy_rows(sums[:count, :width], out[i0 : i0 + count, j0 : j0 + width])
 
 
 @nb.njit(cache=True, nogil=True)
