@@ -94,7 +94,7 @@ COLUMN = np.ones(128, np.float32)
 HOT_LOOPS = {
     "_four_rows": (
         sequential._four_rows,
-        (np.ones((4, 8), np.float32), ROWS, np.zeros((4, 128), np.float32)),
+        (np.ones((4, 8), np.float32), WIDE, np.zeros_like(WIDE[:4])),
     ),
     "_add_eight": (aligned._add_eight, (np.ones(8, np.float32), ROWS, COLUMN, np.zeros(128))),
     "_largest_exponent": (
