@@ -116,6 +116,8 @@ def _progress() -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from simhw.cli.compiling import announced
+
     columns = (
         TextColumn("{task.description:<40}"),
         BarColumn(),
@@ -125,7 +127,8 @@ def _progress() -> Iterator[Progress]:
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("loading", total=None)
-        yield lambda label, done, total: bar.update(task, description=label, completed=done, total=total)
+        with announced(lambda text: bar.update(task, description=text)):
+            yield lambda label, done, total: bar.update(task, description=label, completed=done, total=total)
 
 
 def _write(rows: list[Row], json_file: str | None, csv_file: str | None, html_file: str | None) -> None:
