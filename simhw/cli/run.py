@@ -116,7 +116,7 @@ def _progress() -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from simhw.cli.compiling import announced
+    from simhw.compiling import announced
 
     columns = (
         TextColumn("{task.description:<40}"),
