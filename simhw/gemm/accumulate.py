@@ -40,6 +40,11 @@ def accumulate(a: Operand, b: Operand, datapath: Datapath, c: NDArray[np.float32
             an accumulator without one.
     """
     datapath.check_formats(a.format, b.format)
+    if c is not None and _is_scaled(a, b, datapath.accumulator):
+        raise InputError(
+            "an addend c was given with scales or groups of k, which are applied to what the accumulator returns; "
+            "add it to the result"
+        )
     x, y = a.integers(), b.integers()
     extents = (extent_of(x, _unit(a)), extent_of(y, _unit(b)))
     if isinstance(datapath.accumulator, ScaledAccumulator):
@@ -64,11 +69,6 @@ def _over_groups(
     """Return the sum over groups of k of the accumulator's sums times the groups' scales."""
     x, y = values
     slices = (b if b.group_size else a).group_slices()
-    if c is not None and len(slices) > 1:
-        raise InputError(
-            f"an addend c was given with {len(slices)} groups of k, whose sums are added outside the accumulator; "
-            "add it to the result"
-        )
     chosen = plan_sum(accumulator, slices[0].stop, *extents)
     wide = returns_register(a, b) and integer_bits(a, b) > FLOAT32_INTEGERS
     total: NDArray[Any] | None = None
@@ -80,6 +80,13 @@ def _over_groups(
         total = term if total is None else total + term
     assert total is not None
     return total
+
+
+def _is_scaled(a: Operand, b: Operand, accumulator: Accumulator) -> bool:
+    """Return whether anything is applied to sums behind the accumulator."""
+    rows = a.row_scale is not None or b.row_scale is not None
+    groups = max(a.groups, b.groups) > 1 or a.group_scale is not None or b.group_scale is not None
+    return rows or (groups and not isinstance(accumulator, ScaledAccumulator))
 
 
 def block_size(datapath: Datapath) -> int | None:
