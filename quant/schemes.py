@@ -42,6 +42,17 @@ def _uniform(name: str, description: str, operand: OperandScheme, source: str) -
     )
 
 
+def _fp8_pair(activation: str, weight: str) -> Scheme:
+    return Scheme(
+        name=f"fp8_{activation}_{weight}",
+        description=f"{activation.upper()} activations per token, {weight.upper()} weights per channel, at run time",
+        weight=_rows(weight),
+        activation=_rows(activation),
+        attention=_rows(weight),
+        source="Micikevicius et al., FP8 Formats for Deep Learning, arXiv 2209.05433 (E4M3 with E5M2)",
+    )
+
+
 def _static(range_: Range) -> Scheme:
     return Scheme(
         name=f"w8a8_static_{range_.value}",
@@ -55,10 +66,13 @@ def _static(range_: Range) -> Scheme:
 
 _MIXPE = "MixPE, arXiv 2411.16158; AWQ, arXiv 2306.00978 (asymmetric uint4, groups of 128, fp16 scales)"
 _IEEE = "IEEE 754-2019"
+_MX = "OCP MX v1.0"
+_FNUZ = "AMD Instinct MI300 (CDNA3) ISA"
 
 _ALL: Final = (
     _uniform("fp32", "values as they are", _cast("fp32"), _IEEE),
     _uniform("fp16", "cast to fp16", _cast("fp16"), _IEEE),
+    _uniform("tf32", "cast to tf32", _cast("tf32"), "NVIDIA A100 Tensor Core GPU Architecture, 2020"),
     _uniform("bf16", "cast to bf16", _cast("bf16"), "Kalamkar et al., arXiv 1905.12322"),
     _uniform(
         "w8a8_int8",
@@ -136,8 +150,34 @@ _ALL: Final = (
         _rows("e5m2"),
         "OCP 8-bit Floating Point Specification (OFP8) v1.0",
     ),
+    *(_fp8_pair(*pair) for pair in (("e4m3", "e5m2"), ("e4m3fnuz", "e5m2fnuz"))),
+    *(_fp8_pair(*pair) for pair in (("e5m2", "e4m3"), ("e5m2fnuz", "e4m3fnuz"))),
+    *(
+        _uniform(
+            f"{kind}_{name}",
+            f"{name.upper()}: weights per channel, activations per token, at run time",
+            _rows(name),
+            source,
+        )
+        for kind, name, source in (
+            ("fp8", "e4m3fnuz", _FNUZ),
+            ("fp8", "e5m2fnuz", _FNUZ),
+            ("fp6", "e3m2", _MX),
+            ("fp6", "e2m3", _MX),
+            ("fp4", "e2m1", _MX),
+        )
+    ),
     _uniform("mxfp8", "MXFP8: E4M3 in blocks of 32 along k", _block("mxfp8_e4m3"), "OCP MX v1.0, section 6.3"),
+    _uniform("mxfp8_e5m2", "MXFP8: E5M2 in blocks of 32 along k", _block("mxfp8_e5m2"), f"{_MX}, section 6.3"),
+    _uniform("mxfp6_e3m2", "MXFP6: E3M2 in blocks of 32 along k", _block("mxfp6_e3m2"), f"{_MX}, section 6.3"),
+    _uniform("mxfp6_e2m3", "MXFP6: E2M3 in blocks of 32 along k", _block("mxfp6_e2m3"), f"{_MX}, section 6.3"),
     _uniform("mxfp4", "MXFP4: E2M1 in blocks of 32 along k", _block("mxfp4"), "OCP MX v1.0, section 6.3"),
+    _uniform(
+        "mxfp4_block16",
+        "E2M1 in blocks of 16 along k, E8M0 scales",
+        _block("e2m1_e8m0_b16"),
+        "PTX ISA 8.7, mma kind mxf4nvf4 with block16 and ue8m0 scales",
+    ),
     _uniform(
         "nvfp4",
         "NVFP4: E2M1 in blocks of 16 along k with E4M3 scales, fp32 scale per tensor",

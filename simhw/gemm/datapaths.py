@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Final
 
 from simhw.accumulators import Exact, Ieee
-from simhw.accumulators.tensor_cores import TENSOR_CORES, tensor_core
 from simhw.errors import InputError, unknown_name
 from simhw.gemm.datapath import Datapath
+from simhw.gemm.presets import presets
 
 _OCP = "OCP Microscaling Formats (MX) v1.0, section 6.2: block dot product, result fp32"
 
@@ -165,40 +165,10 @@ _LITERALS: Final = (
     ),
 )
 
-_SCHEMES: Final = MappingProxyType({"e4m3": "fp8_e4m3", "e5m2": "fp8_e5m2"})
-_PES: Final = MappingProxyType({"fp16": "fp16_mac", "bf16": "bf16_mac", "e4m3": "fp8_aligned", "e5m2": "fp8_aligned"})
-
-
-def _tensor_core_datapaths() -> list[Datapath]:
-    """Return ``<architecture>_<operands>_<result>`` for every native tensor-core instruction with 8 or 16 bits."""
-    made = []
-    for architecture, core in TENSOR_CORES.items():
-        for operands in core.blocks:
-            if operands not in _PES:
-                continue
-            for result in ("fp32", "fp16"):
-                if result == "fp16" and operands == "bf16":
-                    continue
-                made.append(
-                    Datapath(
-                        name=f"{architecture}_{operands}_{result}",
-                        description=f"{architecture} tensor core, {operands} operands, {result} result",
-                        activation=operands,
-                        weight=operands,
-                        attention=operands,
-                        pe=_PES[operands],
-                        accumulator=tensor_core(architecture, operands, result),
-                        output="bf16" if result == "fp32" else "fp16",
-                        scheme=_SCHEMES.get(operands, operands),
-                        source="MMA-Sim, arXiv 2511.10909; Khattak and Mikaitis, doi 10.1145/3830409",
-                    )
-                )
-    return made
-
 
 @cache
 def _catalogue() -> MappingProxyType[str, Datapath]:
-    return MappingProxyType({d.name: d for d in (*_LITERALS, *_tensor_core_datapaths())})
+    return MappingProxyType({d.name: d for d in (*_LITERALS, *presets())})
 
 
 DEFAULT_DATAPATHS: Final = (
