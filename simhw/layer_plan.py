@@ -118,16 +118,17 @@ def plan_layer(
 
 
 def _geometry(array: ArraySettings, gemm: Gemm) -> dict[str, Any]:
-    """Return the smallest tile, the stream's direction, and how many products are summed within the array."""
+    """Return the smallest tile, the stream's direction, and how k may be cut."""
     rows, columns = array.rows, array.columns
-    held = max(1, rows // array.passes)  # elements of k that the rows hold
-    match array.dataflow:
-        case "output_stationary":
-            return {"least": (min(gemm.m, rows), min(gemm.n, columns), 1), "stream": 2, "chain": None}
-        case "weight_stationary":
-            return {"least": (1, min(gemm.n, columns), min(gemm.k, held)), "stream": 0, "chain": held}
-        case _:
-            return {"least": (min(gemm.m, columns), 1, min(gemm.k, held)), "stream": 1, "chain": held}
+    group = array.group_size if array.dequantization is Dequantization.AFTER_GROUP else None
+    if array.dataflow == "output_stationary":
+        return {"least": (min(gemm.m, rows), min(gemm.n, columns), 1), "stream": 2, "group": group, "chain": None}
+    held = min(max(1, rows // array.passes), gemm.k if group is None else min(group, gemm.k))  # of k, in the rows
+    along_k = held if group is None or group % held == 0 else min(group, gemm.k)
+    common = {"group": group, "chain": held}
+    if array.dataflow == "weight_stationary":
+        return {"least": (1, min(gemm.n, columns), along_k), "stream": 0, **common}
+    return {"least": (min(gemm.m, columns), 1, along_k), "stream": 1, **common}
 
 
 def _tile_cycles(array: ArraySettings, pace: int, m: Any, n: Any, k: Any) -> Any:

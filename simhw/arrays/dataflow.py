@@ -210,6 +210,7 @@ def schedule(
         grouping=grouping,
     )
     sizes = {"m": gemm.m, "n": gemm.n, "k": gemm.k, "batch": gemm.batch, "rows": rows, "columns": columns}
-    if all(isinstance(size, int) for size in (*sizes.values(), passes, 1 if group_size is None else group_size)):
+    sizes |= {"passes": passes, "group_size": 1 if grouping.group_size is None else grouping.group_size}
+    if all(isinstance(size, int) for size in sizes.values()):
         return found.schedule(run)
-    return schedule_many(run, found.schedule, common_shape(**sizes, passes=passes, group_size=group_size or 1))
+    return schedule_many(run, found.schedule, common_shape(**sizes))

@@ -160,6 +160,7 @@ class TileProblem:
         least: smallest tile in each direction: what the array holds at once, 1 along the stream.
         stream: the direction (0, 1, 2: m, n, k) that streams past the array.
         stream_cycles: cycles of one element of the stream.
+        group: tiles along k are cut so that they hold whole groups of this length, or lie within one; None: anyhow.
         chain: products that the array sums before a sum leaves it; None: all of a tile.
         cycles: what a tile takes.
         fill_cycles: what the array takes once, beyond the tiles: to fill and to drain.
@@ -173,6 +174,7 @@ class TileProblem:
     least: tuple[int, int, int]
     stream: int
     stream_cycles: int
+    group: int | None
     chain: int | None
     cycles: TileCycles = field(repr=False)
     fill_cycles: int

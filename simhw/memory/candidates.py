@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import permutations
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,8 @@ def candidates(problem: TileProblem, precision: Precision) -> Candidates:
     """Return every tiling."""
     sizes = (problem.m, problem.n, problem.k)
     along = [_steps(size, least) for size, least in zip(sizes, problem.least, strict=True)]
+    if problem.group is not None and problem.group < problem.k:
+        along[2] = _grouped_steps(problem.k, problem.least[2], problem.group)
     tiles = np.stack([axis.ravel() for axis in np.meshgrid(*along, indexing="ij")], axis=1)
     trips = -(-np.array(sizes) // tiles)
     last = np.array(sizes) - (trips - 1) * tiles
@@ -64,6 +67,8 @@ def candidates(problem: TileProblem, precision: Precision) -> Candidates:
     for direction in range(3):
         if direction != problem.stream:
             single &= tiles[:, direction] <= problem.least[direction]
+    if problem.chain is not None:
+        single &= tiles[:, 2] <= problem.chain
     return Candidates(
         tiles=tiles,
         trips=trips,
@@ -134,6 +139,16 @@ def fitting(problem: TileProblem, found: Candidates, precision: Precision, memor
 def _steps(size: int, least: int) -> Counts:
     """Return the tile sizes to try: ``least`` times powers of two and divisors, and all of it."""
     count = -(-size // least)
-    factors = {1 << bit for bit in range(count.bit_length())}
-    factors |= {d for small in range(1, int(count**0.5) + 1) if count % small == 0 for d in (small, count // small)}
+    factors = {1 << bit for bit in range(count.bit_length())} | _divisors(count)
     return np.array(sorted({min(size, factor * least) for factor in factors} | {size}), np.int64)
+
+
+def _grouped_steps(size: int, least: int, group: int) -> Counts:
+    """Return the tile sizes to try along k: whole groups, or pieces that divide one."""
+    whole = set(_steps(size, group).tolist())
+    pieces = {least * factor for factor in _divisors(group // least)} if group % least == 0 else set()
+    return np.array(sorted(whole | pieces), np.int64)
+
+
+def _divisors(count: int) -> set[int]:
+    return {d for small in range(1, isqrt(count) + 1) if count % small == 0 for d in (small, count // small)}

@@ -1,0 +1,130 @@
+"""``simhw cost``: cycles, words and energy of layers given by their sizes, without weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from simhw.errors import InputError
+
+_FILE_STATES = ("gemms", "config", "dataflow", "rows", "columns", "ifmap_kb", "filter_kb", "ofmap_kb")
+_NOT_SCALESIM = ("bandwidth", "latency", "pe", "technology", "group_size", "scale_bits", "zero_point_bits")
+_COMPAT = "scalesim3"
+
+
+@click.command("cost")
+@click.option("--gemms", metavar="FILE", help="Layers: CSV name,m,n,k, or convolutions, or a SCALE-Sim topology.")
+@click.option(
+    "--config", metavar="FILE", help="SCALE-Sim .cfg: array, buffers and dataflow, where no option says else."
+)
+@click.option("--dataflow", metavar="NAME", help="[default: output_stationary]")
+@click.option("--rows", type=int, help="Rows of the PE array. [default: 32]")
+@click.option("--columns", type=int, help="Columns of the PE array. [default: 32]")
+@click.option("--overlap", metavar="NAME", help="none, per_fold, double_buffered, once. [default: per_fold]")
+@click.option("--ifmap-kb", type=int, help="Buffer of activations in KiB. [default: 256; with --compat 64]")
+@click.option("--filter-kb", type=int, help="Buffer of weights in KiB. [default: 128; with --compat 64]")
+@click.option("--ofmap-kb", type=int, help="Buffer of outputs in KiB. [default: 128; with --compat 64]")
+@click.option("--bandwidth", type=float, metavar="WORDS", help="Words per cycle from and to DRAM. [default: unlimited]")
+@click.option("--latency", type=int, metavar="CYCLES", help="Before each transfer from DRAM. [default: 0]")
+@click.option("--pe", metavar="NAME", help="Processing element. [default: int8_mac]")
+@click.option("--technology", metavar="NAME", help="Energy table. [default: horowitz_45nm]")
+@click.option("--group-size", type=int, metavar="G", help="Of weights that share a scale. [default: the PE's block]")
+@click.option("--scale-bits", type=int, metavar="BITS", help="Of the scale of a group of weights. [default: 0]")
+@click.option("--zero-point-bits", type=int, metavar="BITS", help="Of the zero point of a group. [default: 0]")
+@click.option("--compat", metavar="NAME", help=f"{_COMPAT}: the convention and the columns of SCALE-Sim 3.")
+@click.option("--like", metavar="FILE", help="A table of SCALE-Sim results: evaluate its rows anew, in its columns.")
+@click.option("--csv", "csv_file", metavar="FILE|-", default="-", show_default=True, help="Where the rows go.")
+def command(csv_file: str, compat: str | None, like: str | None, **given: Any) -> None:
+    """Cost of layers on an array with memories: one row per layer, as CSV.
+
+    Buffers are searched for the best tiling; stall cycles are what memory costs beyond the array's own cycles.
+    """
+    from simhw.writing import require_writable, write_atomically
+
+    if csv_file != "-":
+        require_writable(csv_file)
+    options = {name: value for name, value in given.items() if value is not None}
+    if compat not in (None, _COMPAT):
+        raise InputError(f"compat is {compat!r}, must be {_COMPAT}; leave it out for the model of simhw")
+    rows = _scalesim(options, like) if compat is not None or like is not None else _cost(options)
+    text = _csv(rows)
+    if csv_file == "-":
+        click.echo(text, nl=False)
+    else:
+        write_atomically(csv_file, text)
+
+
+def _cost(options: dict[str, Any]) -> Sequence[Mapping[str, object]]:
+    from simhw.arrays import Overlap
+    from simhw.cost_table import CostSettings, cost_rows
+    from simhw.layer_files import read_layers
+
+    layers = read_layers(_gemms(options))
+    options = _with_config(options)
+    if "overlap" in options:
+        names = [overlap.value for overlap in Overlap]
+        if options["overlap"] not in names:
+            raise InputError(f"overlap is {options['overlap']!r}, must be one of {', '.join(names)}; choose one")
+        options["overlap"] = Overlap(options["overlap"])
+    return cost_rows(layers, CostSettings(**options))
+
+
+def _scalesim(options: dict[str, Any], like: str | None) -> Sequence[Mapping[str, object]]:
+    from simhw.layer_files import read_layers
+    from simhw.scalesim_table import like_rows, scalesim_rows
+
+    if options.get("overlap", "per_fold") != "per_fold":
+        raise InputError(
+            f"overlap is {options['overlap']!r} together with --compat {_COMPAT}, whose convention is per_fold; "
+            "leave one of them out"
+        )
+    for name in _NOT_SCALESIM:
+        if name in options:
+            raise InputError(
+                f"--{name.replace('_', '-')} was given together with --compat {_COMPAT}, which has no such choice; "
+                "leave one of them out"
+            )
+    if like is not None:
+        for name in _FILE_STATES:
+            if name in options:
+                raise InputError(
+                    f"--{name.replace('_', '-')} and --like were both given, every row of {like} states its own; "
+                    "leave one of them out"
+                )
+        return like_rows(like)
+    layers = read_layers(_gemms(options))
+    options.pop("overlap", None)
+    defaults = {"dataflow": "output_stationary", "rows": 32, "columns": 32}
+    buffers = {"ifmap_kb": 64, "filter_kb": 64, "ofmap_kb": 64}
+    return scalesim_rows(layers, **{**defaults, **buffers, **_with_config(options)})
+
+
+def _gemms(options: dict[str, Any]) -> str:
+    if "gemms" not in options:
+        raise InputError("no table of layers was given, --gemms or --like must name one; add --gemms FILE.csv")
+    return str(options.pop("gemms"))
+
+
+def _with_config(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options, with those of a configuration file where none was given."""
+    if "config" not in options:
+        return options
+    from dataclasses import asdict
+
+    from simhw.layer_files import read_scalesim_config
+
+    return {**asdict(read_scalesim_config(options.pop("config"))), **options}
+
+
+def _csv(rows: Sequence[Mapping[str, object]]) -> str:
+    import csv
+    import io
+
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return text.getvalue()
