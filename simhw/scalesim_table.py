@@ -63,7 +63,7 @@ def scalesim_rows(
     if dataflow not in DATAFLOWS.values():
         raise InputError(f"dataflow is {dataflow!r}, SCALE-Sim has {', '.join(DATAFLOWS.values())}; choose one of them")
     short = {name: key for key, name in DATAFLOWS.items()}[dataflow]
-    done = []
+    done: list[Row] = []
     for named in layers:
         for name, layer in _scalesim_layers(named):
             kind = "gemm" if isinstance(named.layer, Gemm) else "conv"
@@ -109,7 +109,7 @@ def like_rows(path: str) -> list[Row]:
     missing = [column for column in SETTINGS if column not in header and column != "group"]
     if missing:
         raise InputError(f"{path} has no column {missing[0]}, a table of SCALE-Sim results has it; add it")
-    done = []
+    done: list[Row] = []
     for number, row in enumerate(rows, start=2):
         try:
             results = _evaluate(row)

@@ -209,15 +209,15 @@ def ceil_div(numerator: int, denominator: int) -> int:
 
 def larger(a: int, b: int) -> int:
     """Return the larger number (of arrays: of each pair)."""
-    if isinstance(a, int) and isinstance(b, int):
+    if type(a) is int and type(b) is int:
         return max(a, b)
     found: int = np.maximum(a, b)
     return found
 
 
-def choose(condition: bool, a: int, b: int) -> int:
+def choose(condition: Any, a: int, b: int) -> int:
     """Return ``a`` where the condition holds, else ``b`` (of arrays: at each place)."""
-    if isinstance(condition, np.ndarray):
-        found: int = np.where(condition, a, b)
-        return found
-    return a if condition else b
+    if type(condition) is bool:
+        return a if condition else b
+    found: Any = np.where(condition, a, b)
+    return found  # type: ignore[no-any-return]

@@ -63,7 +63,7 @@ class Run:
         def order(length: object) -> str:
             return f"k ascending in chains of {length} rows, chain sums added in ascending order"
 
-        if isinstance(k_folds, int):
+        if type(k_folds) is int:
             if k_folds == 1:
                 return ONE_CHAIN
             return {"summation_chunk": self.rows, "summation_order": order(self.rows)}

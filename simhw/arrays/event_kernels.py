@@ -10,13 +10,25 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 NONE, PER_FOLD, DOUBLE_BUFFERED, ONCE = 0, 1, 2, 3
 """Conventions, as ``Overlap``."""
 
 
 @numba.njit(cache=True, nogil=True)
-def output_stationary(m, n, k, batch, rows, columns, passes, overlap, group, one_dequantizer):
+def output_stationary(
+    m: int,
+    n: int,
+    k: int,
+    batch: int,
+    rows: int,
+    columns: int,
+    passes: int,
+    overlap: int,
+    group: int,
+    one_dequantizer: bool,
+) -> NDArray[np.int64]:
     """Walk over an output-stationary array.
 
     Args:
@@ -91,7 +103,16 @@ def output_stationary(m, n, k, batch, rows, columns, passes, overlap, group, one
 
 
 @numba.njit(cache=True, nogil=True)
-def chained(stream, across, k_lengths, batch, rows, columns, passes, overlap):
+def chained(
+    stream: int,
+    across: int,
+    k_lengths: NDArray[np.int64],
+    batch: int,
+    rows: int,
+    columns: int,
+    passes: int,
+    overlap: int,
+) -> NDArray[np.int64]:
     """Walk over an array whose sums flow down the rows: weight- or input-stationary.
 
     Args:

@@ -34,13 +34,13 @@ def schedule_many(run: Run, closed_form: Callable[[Run], Schedule], shape: tuple
     return replace(found, **counts, utilization=_spread(found.utilization, shape, np.float64))
 
 
-def refuse_overflow(gemm: Gemm, rows: int, columns: int, cycles: int, *counts: int) -> None:
+def refuse_overflow(gemm: Gemm, rows: int, columns: int, cycles: int, *counts: Any) -> None:
     """Refuse counts beyond int64.
 
     Raises:
         InputError: one of ``counts`` exceeds ``MOST_CYCLES``.
     """
-    if not isinstance(cycles, int):
+    if type(cycles) is not int:
         if not any(isinstance(count, np.ndarray) and count.dtype == object for count in counts):
             return  # the bound has excluded it
         largest = np.maximum.reduce([np.broadcast_to(count, np.shape(cycles)) for count in counts])

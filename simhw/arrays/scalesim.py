@@ -10,10 +10,12 @@ Source: scalesim 3.0.0 (MIT); A. Samajdar et al., SCALE-Sim, ISPASS 2020.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simhw.arrays.base import Gemm, Overlap, Schedule, ceil_div, check_positive
 from simhw.arrays.dataflow import get_dataflow, schedule
@@ -23,6 +25,8 @@ FIRST_FILL_WORDS_PER_CYCLE = 10
 """Rate at which read buffers fill before cycle 0, a constant of the tool."""
 SETS = 100
 """A read buffer is managed in hundredths; half of them are active."""
+Places = NDArray[np.int64]
+"""(3, words): address, image row, image column."""
 LARGEST_COUNT = 2**31
 """Addresses and words beyond this would take minutes and gigabytes event by event."""
 
@@ -191,8 +195,8 @@ def scalesim_memory(
         before = int(np.searchsorted(stalled_at, line))
         return line + (int(stalled_sum[before - 1]) if before else 0)
 
-    ifmap_start, ifmap_stop = _dram_cycles(*ifmap[:4], ifmap_kb * 1024 // SETS, shifted)
-    filter_start, filter_stop = _dram_cycles(*filters[:4], filter_kb * 1024 // SETS, shifted)
+    ifmap_start, ifmap_stop = _dram_cycles(ifmap, ifmap_kb * 1024 // SETS, shifted)
+    filter_start, filter_stop = _dram_cycles(filters, filter_kb * 1024 // SETS, shifted)
     return ScalesimMemory(
         stall_cycles=stalls,
         total_cycles=total,
@@ -215,8 +219,9 @@ def _schedule(layer: ScalesimLayer, dataflow: str, rows: int, columns: int) -> S
     return schedule(layer.gemm, dataflow=dataflow, rows=rows, columns=columns, overlap=Overlap.PER_FOLD)
 
 
-def _dram_cycles(reads: int, first: int, dropped: int, drops: int, set_words: int, shifted: Any) -> tuple[int, int]:
+def _dram_cycles(seen: tuple[int, int, int, int], set_words: int, shifted: Callable[[int], int]) -> tuple[int, int]:
     """Return first and last cycle of DRAM reads: the first fill ends before the array asks for anything."""
+    reads, first, dropped, drops = seen
     if drops == 0:
         return -ceil_div(ceil_div(reads, set_words) * set_words, FIRST_FILL_WORDS_PER_CYCLE), -1
     fill = ceil_div(SETS // 2 * set_words, FIRST_FILL_WORDS_PER_CYCLE)
@@ -235,38 +240,39 @@ def _outputs(found: Schedule, gemm: Gemm, words: int) -> Any:
     return output_writes(stationary, *mapped, found.rows, found.columns, found.cycles_per_fold, words)
 
 
-def _read(found: Schedule, layer: ScalesimLayer, ifmap_set: int, filter_set: int) -> tuple[Any, Any]:
+def _read(
+    found: Schedule, layer: ScalesimLayer, ifmap_set: int, filter_set: int
+) -> tuple[tuple[int, int, int, int], tuple[int, int, int, int]]:
     """Replay the reads of both operands."""
     from simhw.arrays.scalesim_kernels import skewed_reads, stationary_reads
 
     gemm, rows, columns = layer.gemm, found.rows, found.columns
-    pixels, taps = _ifmap_addresses(layer)
-    filters, inner = _plain_addresses(gemm.n, gemm.k), _plain_addresses(gemm.k, 1)
-    image = (layer.ifmap_height, layer.ifmap_width)
-    anywhere = (1, 1)
-    ifmap_words = np.full(layer.ifmap_height * layer.ifmap_width * layer.channels, -1, np.int32)
-    filter_words = np.full(gemm.n * gemm.k, -1, np.int32)
-    row_folds = {"output_stationary": ceil_div(gemm.m, rows)}.get(found.dataflow, ceil_div(gemm.k, rows))
-    folds = (row_folds, found.folds // row_folds, found.cycles_per_fold)
+    pixels, taps = _ifmap_places(layer)
+    filters, inner = _plain_places(gemm.n, gemm.k), _plain_places(gemm.k, 1)
+    height, width = layer.ifmap_height, layer.ifmap_width
+    ifmap = np.full(height * width * layer.channels, -1, np.int32)
+    weights = np.full(gemm.n * gemm.k, -1, np.int32)
+    down = ceil_div(gemm.m if found.dataflow == "output_stationary" else gemm.k, rows)
+    across, cycles = found.folds // down, found.cycles_per_fold
     match found.dataflow:
         case "output_stationary":
             return (
-                skewed_reads(*pixels, *taps, *image, rows, True, *folds, 0, ifmap_set, ifmap_words),
-                skewed_reads(*filters, *inner, *anywhere, columns, False, *folds, 0, filter_set, filter_words),
+                skewed_reads(pixels, taps, height, width, rows, True, down, across, cycles, 0, ifmap_set, ifmap),
+                skewed_reads(filters, inner, 1, 1, columns, False, down, across, cycles, 0, filter_set, weights),
             )
         case "weight_stationary":
             return (
-                skewed_reads(*taps, *pixels, *image, rows, True, *folds, rows, ifmap_set, ifmap_words),
-                stationary_reads(*inner, *filters, *anywhere, rows, columns, folds[2], filter_set, filter_words),
+                skewed_reads(taps, pixels, height, width, rows, True, down, across, cycles, rows, ifmap_set, ifmap),
+                stationary_reads(inner, filters, 1, 1, rows, columns, cycles, filter_set, weights),
             )
         case _:
             return (
-                stationary_reads(*taps, *pixels, *image, rows, columns, folds[2], ifmap_set, ifmap_words),
-                skewed_reads(*inner, *filters, *anywhere, rows, True, *folds, rows, filter_set, filter_words),
+                stationary_reads(taps, pixels, height, width, rows, columns, cycles, ifmap_set, ifmap),
+                skewed_reads(inner, filters, 1, 1, rows, True, down, across, cycles, rows, filter_set, weights),
             )
 
 
-def _ifmap_addresses(layer: ScalesimLayer) -> tuple[Any, Any]:
+def _ifmap_places(layer: ScalesimLayer) -> tuple[Places, Places]:
     """Return (address, row, column) of every output pixel's corner and of every tap of the window."""
     pixel = np.arange(layer.gemm.m, dtype=np.int64)
     row = pixel // layer.output_width * layer.stride_height
@@ -276,12 +282,13 @@ def _ifmap_addresses(layer: ScalesimLayer) -> tuple[Any, Any]:
     tap_column, channel = np.divmod(inside, layer.channels)
     width, channels = layer.ifmap_width, layer.channels
     return (
-        ((row * width + column) * channels, row, column),
-        ((tap_row * width + tap_column) * channels + channel, tap_row, tap_column),
+        np.stack([(row * width + column) * channels, row, column]),
+        np.stack([(tap_row * width + tap_column) * channels + channel, tap_row, tap_column]),
     )
 
 
-def _plain_addresses(count: int, step: int) -> Any:
+def _plain_places(count: int, step: int) -> Places:
     """Return addresses ``step`` apart that are always inside."""
-    zero = np.zeros(count, dtype=np.int64)
-    return np.arange(count, dtype=np.int64) * step, zero, zero
+    places = np.zeros((3, count), dtype=np.int64)
+    places[0] = np.arange(count, dtype=np.int64) * step
+    return places

@@ -11,35 +11,40 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
+
+Counts = NDArray[np.int64]
+Places = NDArray[np.int64]
+"""Rows: address, image row, image column."""
 
 
 @numba.njit(cache=True, nogil=True)
 def skewed_reads(
-    lane_address,
-    lane_row,
-    lane_column,
-    stream_address,
-    stream_row,
-    stream_column,
-    height,
-    width,
-    lanes,
-    by_row_fold,
-    row_folds,
-    column_folds,
-    fold_cycles,
-    offset,
-    set_words,
-    last_touch,
-):
+    across: Places,
+    along: Places,
+    height: int,
+    width: int,
+    lanes: int,
+    by_row_fold: bool,
+    row_folds: int,
+    column_folds: int,
+    fold_cycles: int,
+    offset: int,
+    set_words: int,
+    last_touch: NDArray[np.int32],
+) -> tuple[int, int, int, int]:
     """Read an operand that streams past: lane l takes element t in cycle ``offset + t + l`` of a fold.
 
-    The address of a word is the sum of its lane's and its element's; a word whose row or column lies outside
-    ``height`` x ``width`` is not asked for. ``last_touch`` is scratch, one cell per address, filled with -1.
+    ``across`` and ``along`` place the lanes and the elements: (address, image row, image column) of each. A word lies
+    at the sum of both; one outside ``height`` x ``width`` is not asked for. Lanes come in folds of ``lanes``, which
+    advance with the row folds or the column folds of the array. ``last_touch`` is scratch, one cell per address,
+    filled with -1.
 
     Returns:
         Words read from DRAM, cycle of the first request, cycle of the last drop, number of drops.
     """
+    lane_address, lane_row, lane_column = across[0], across[1], across[2]
+    stream_address, stream_row, stream_column = along[0], along[1], along[2]
     total_lanes, length = lane_address.size, stream_address.size
     reads, first, dropped, epoch, held = 0, -1, -1, 0, 0
     capacity = 50 * set_words
@@ -69,21 +74,19 @@ def skewed_reads(
 
 @numba.njit(cache=True, nogil=True)
 def stationary_reads(
-    row_address,
-    row_row,
-    row_column,
-    column_address,
-    column_row,
-    column_column,
-    height,
-    width,
-    rows,
-    columns,
-    fold_cycles,
-    set_words,
-    last_touch,
-):
+    down: Places,
+    across: Places,
+    height: int,
+    width: int,
+    rows: int,
+    columns: int,
+    fold_cycles: int,
+    set_words: int,
+    last_touch: NDArray[np.int32],
+) -> tuple[int, int, int, int]:
     """Read an operand that is shifted into place, last row of the array first; see ``skewed_reads``."""
+    row_address, row_row, row_column = down[0], down[1], down[2]
+    column_address, column_row, column_column = across[0], across[1], across[2]
     total_rows, total_columns = row_address.size, column_address.size
     row_folds = -(-total_rows // rows)
     reads, first, dropped, epoch, held = 0, -1, -1, 0, 0
@@ -113,7 +116,16 @@ def stationary_reads(
 
 
 @numba.njit(cache=True, nogil=True)
-def output_writes(output_stationary, used_rows_total, used_columns_total, length, rows, columns, fold_cycles, words):
+def output_writes(
+    output_stationary: bool,
+    used_rows_total: int,
+    used_columns_total: int,
+    length: int,
+    rows: int,
+    columns: int,
+    fold_cycles: int,
+    words: int,
+) -> tuple[int, int, int, int, Counts, Counts]:
     """Write the outputs: whole outputs of each fold (output stationary) or a stream of partial sums.
 
     Args:
@@ -201,7 +213,7 @@ def output_writes(output_stationary, used_rows_total, used_columns_total, length
 
 
 @numba.njit(cache=True, nogil=True)
-def _close(fill, closed, filled):
+def _close(fill: Counts, closed: int, filled: int) -> Counts:
     """Note how full a closed line is; the array of lines grows by doubling."""
     if closed == fill.size:
         fill = np.append(fill, np.zeros_like(fill))

@@ -131,7 +131,7 @@ def fitting(problem: TileProblem, found: Candidates, precision: Precision, memor
                 f"the {name} buffer has {kib} KiB, which does not hold two of the smallest tiles of this array "
                 f"(m {m}, n {n}, k {k}); give a larger buffer or a smaller array"
             )
-    allowed = (activation & weight)[:, None] & outputs
+    allowed: NDArray[np.bool_] = (activation & weight)[:, None] & outputs
     allowed[:, 1] &= found.single_fold & (trips[:, problem.stream] > 1)
     return allowed
 

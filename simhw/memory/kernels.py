@@ -11,13 +11,16 @@ import math
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
+
+Counts = NDArray[np.int64]
 
 CYCLES, COMPUTE, ACTIVATION, WEIGHT, PARTIAL_READ, PARTIAL_WRITE, OUTPUT = range(7)
 """Places in the result of ``walk_tiles``."""
 
 
 @numba.njit(cache=True, nogil=True)
-def transfer(bits, bits_per_cycle, latency):
+def transfer(bits: int, bits_per_cycle: float, latency: int) -> int:
     """Return the cycles of one transfer; a bandwidth of 0 means unlimited."""
     if bits == 0:
         return 0
@@ -27,7 +30,19 @@ def transfer(bits, bits_per_cycle, latency):
 
 
 @numba.njit(cache=True, nogil=True)
-def walk_tiles(batch, trips, order, cycles, fill, activation, weight, partial, final, bits_per_cycle, latency):
+def walk_tiles(
+    batch: int,
+    trips: Counts,
+    order: Counts,
+    cycles: Counts,
+    fill: int,
+    activation: Counts,
+    weight: Counts,
+    partial: Counts,
+    final: Counts,
+    bits_per_cycle: float,
+    latency: int,
+) -> Counts:
     """Walk over all steps.
 
     Args:
@@ -120,35 +135,47 @@ def walk_tiles(batch, trips, order, cycles, fill, activation, weight, partial, f
 
 
 @numba.njit(cache=True, nogil=True)
-def total_cycles(batch, trips, order, cycles, fill, activation, weight, partial, final, bits_per_cycle, latency):
+def total_cycles(
+    batch: int,
+    trips: Counts,
+    order: Counts,
+    cycles: Counts,
+    fill: int,
+    activation: Counts,
+    weight: Counts,
+    partial: Counts,
+    final: Counts,
+    bits_per_cycle: float,
+    latency: int,
+) -> int:
     """Return the cycles of ``walk_tiles``; beyond three products each further one takes as long as the third."""
     arguments = (trips, order, cycles, fill, activation, weight, partial, final, bits_per_cycle, latency)
     if batch <= 3:
-        return walk_tiles(batch, *arguments)[CYCLES]
-    two, three = walk_tiles(2, *arguments)[CYCLES], walk_tiles(3, *arguments)[CYCLES]
+        return int(walk_tiles(batch, *arguments)[CYCLES])
+    two, three = int(walk_tiles(2, *arguments)[CYCLES]), int(walk_tiles(3, *arguments)[CYCLES])
     return three + (batch - 3) * (three - two)
 
 
 @numba.njit(cache=True, nogil=True)
 def best_candidate(
-    places,
-    orders,
-    bound,
-    bits,
-    batch,
-    trips,
-    all_orders,
-    cycles,
-    streamed_cycles,
-    streamed,
-    fill,
-    activation,
-    weight,
-    partial,
-    final,
-    bits_per_cycle,
-    latency,
-):
+    places: Counts,
+    orders: Counts,
+    bound: Counts,
+    bits: Counts,
+    batch: int,
+    trips: Counts,
+    all_orders: Counts,
+    cycles: Counts,
+    streamed_cycles: Counts,
+    streamed: Counts,
+    fill: int,
+    activation: Counts,
+    weight: Counts,
+    partial: Counts,
+    final: Counts,
+    bits_per_cycle: float,
+    latency: int,
+) -> tuple[int, int]:
     """Return (index into ``places``, cycles) of the candidate with the fewest cycles, then the fewest bits.
 
     Candidates come sorted by a lower bound of their cycles, then by bits: once the bound exceeds the best count,

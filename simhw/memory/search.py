@@ -9,6 +9,7 @@ latency, bound and walk are equal and nothing is walked.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simhw.errors import InputError
 from simhw.memory.base import Memory, Precision, TileProblem, Tiling
@@ -55,7 +56,7 @@ def best_tiling(problem: TileProblem, precision: Precision, memory: Memory) -> T
     return _tiling(problem, found, precision, (place[best], order[best], streamed[best]), cycles, compute[best])
 
 
-def _choices(problem: TileProblem, allowed: np.ndarray) -> tuple[Counts, Counts, Counts]:  # type: ignore[type-arg]
+def _choices(problem: TileProblem, allowed: NDArray[np.bool_]) -> tuple[Counts, Counts, Counts]:
     """Return tiling, loop order and whether it is streamed, of every combination that is allowed."""
     innermost = ORDERS[:, 2] == problem.stream
     parts = []
