@@ -24,8 +24,8 @@ def announced(tell: Callable[[str], object]) -> Iterator[None]:
             """Nothing: the next step of the run names itself."""
 
     listener = Listener()
-    event.register("numba:compile", listener)
+    event.register("numba:compile", listener)  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
-        event.unregister("numba:compile", listener)
+        event.unregister("numba:compile", listener)  # type: ignore[no-untyped-call]

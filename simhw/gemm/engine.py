@@ -124,12 +124,11 @@ def _prepare(
 ) -> tuple[tuple[Any, Any], tuple[Extent, Extent], Plan]:
     """Return the operands' values, what is known of them, and the plan for groups of ``k``."""
     if isinstance(accumulator, Exact) and k > SHORT_GROUP and worthwhile(a.codes.shape[1], b.codes.shape[1], k):
-        small = small_integers(a), small_integers(b)
-        if small[0] is not None and small[1] is not None and exact_here():
-            (x, left), (y, right) = small
-            plan = plan_int8(k, left, right)
+        first, second = small_integers(a), small_integers(b)
+        if first is not None and second is not None and exact_here():
+            plan = plan_int8(k, first[1], second[1])
             if plan is not None:
-                return (x, y), (left, right), plan
+                return (first[0], second[0]), (first[1], second[1]), plan
     values = a.integers(), b.integers()
     extents = (extent_of(values[0], _unit(a)), extent_of(values[1], _unit(b)))
     return values, extents, plan_sum(accumulator, k, *extents)
@@ -176,8 +175,9 @@ def _add_scaled(
 
     unit = np.float32(2.0 ** (extents[0].unit + extents[1].unit) if sums.dtype.kind == "i" else 1.0)
     left, right = (np.ascontiguousarray(scale) for scale in scales)
+    terms: Any = sums
     over_rows(
-        lambda i, r0, r1: add_scaled(sums[i, r0:r1], unit, left[i, r0:r1], right[i], first, result[i, r0:r1]),
+        lambda i, r0, r1: add_scaled(terms[i, r0:r1], unit, left[i, r0:r1], right[i], first, result[i, r0:r1]),
         sums.shape[0],
         sums.shape[1],
     )
