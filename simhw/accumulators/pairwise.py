@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simhw.accumulators.base import Number
-from simhw.accumulators.ieee import add_rounded, float_sum, multiply_rounded, specials
+from simhw.accumulators.ieee import add_rounded, float_sum, multiply_rounded, round_value, specials
 from simhw.accumulators.rounding import FLOAT32, Precision
 
 
@@ -45,11 +45,12 @@ class Pairwise:
         return f"{self.precision.name} pairwise, {self.split.value.replace('_', ' ')}"
 
     def dot(self, a: Sequence[float], b: Sequence[float], c: float = 0.0) -> Number:
-        """Return the rounded sum, to which the addend (also a zero) is added last; specials follow IEEE 754."""
+        """Return the rounded sum, to which the rounded addend (also a zero) is added last; specials follow IEEE 754."""
         if specials((*a, *b, c)):
             return float_sum(a, b, c)
         products = [multiply_rounded(x, y, self.precision) for x, y in zip(a, b, strict=True)]
-        return add_rounded(sum_tree(products, self.split, self.precision), c, self.precision)
+        tree = sum_tree(products, self.split, self.precision)
+        return add_rounded(tree, round_value(c, self.precision), self.precision)
 
 
 def left_count(count: int, split: Split) -> int:
