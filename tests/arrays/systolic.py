@@ -78,12 +78,8 @@ def _stream_outputs(a, b, mine, yours, rows, columns, stream, group, count):
         cycle += 1
         for r in reversed(range(rows)):
             for c in reversed(range(columns)):
-                right[r][c] = (
-                    right[r][c - 1] if c else _enter(stream, cycle - r, mine, r, a, count, "activation")
-                )
-                down[r][c] = (
-                    down[r - 1][c] if r else _enter(stream, cycle - c, yours, c, b.T, count, "weight")
-                )
+                right[r][c] = right[r][c - 1] if c else _enter(stream, cycle - r, mine, r, a, count, "activation")
+                down[r][c] = down[r - 1][c] if r else _enter(stream, cycle - c, yours, c, b.T, count, "weight")
         leaving = []
         for r in range(rows):
             for c in range(columns):

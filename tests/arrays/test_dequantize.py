@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simhw.arrays import DequantizationWork, Gemm, Grouping, array_area, dequantization_work, schedule
+from simhw.arrays import DequantizationWork, Gemm, Grouping, array_area, dataflow_names, dequantization_work, schedule
 from simhw.costs import FloatMultiply, IntegerAdd, Register, load_table
 from simhw.errors import InputError
 from simhw.pes import Dequantization, DequantizationParts, Dequantizers, get_pe, pe_names
@@ -24,11 +24,12 @@ def _by_hand(gemm, rows, columns, group, dataflow, dequantization, zero_points):
         return counts
     for _ in range(gemm.batch):
         if dequantization is Dequantization.BEFORE_MULTIPLY:
-            row_folds = _blocks(gemm.m, rows) if dataflow == "output_stationary" else [range(gemm.m)]
+            width = {"output_stationary": rows, "input_stationary": columns}.get(dataflow, gemm.m)
+            row_folds = _blocks(gemm.m, width)
             for _ in row_folds:
                 for _ in range(gemm.k):
                     counts["weight"] += gemm.n
-        for column_fold in _blocks(gemm.n, columns):
+        for column_fold in _blocks(gemm.n, gemm.n if dataflow == "input_stationary" else columns):
             for _ in range(gemm.m):
                 if dequantization is Dequantization.AFTER_GROUP:
                     for part in _blocks(gemm.k, group):
@@ -46,14 +47,12 @@ def _by_hand(gemm, rows, columns, group, dataflow, dequantization, zero_points):
     batch=st.integers(1, 3),
     rows=ARRAY,
     columns=ARRAY,
-    dataflow=st.sampled_from(["output_stationary", "weight_stationary"]),
+    dataflow=st.sampled_from(dataflow_names()),
     dequantization=st.sampled_from(Dequantization),
     zero_points=st.booleans(),
     data=st.data(),
 )
-def test_every_operation_is_counted(
-    m, n, k, batch, rows, columns, dataflow, dequantization, zero_points, data
-):
+def test_every_operation_is_counted(m, n, k, batch, rows, columns, dataflow, dequantization, zero_points, data):
     group = data.draw(st.integers(1, k), label="group")
     gemm = Gemm(m=m, n=n, k=k, batch=batch)
     found = schedule(gemm, dataflow=dataflow, rows=rows, columns=columns, dequantization=dequantization)
@@ -63,6 +62,7 @@ def test_every_operation_is_counted(
         weight_streams=found.weight_streams,
         columns=columns,
         zero_points=zero_points,
+        activation_streams=found.activation_streams,
     )
     expected = _by_hand(gemm, rows, columns, group, dataflow, dequantization, zero_points)
     assert work == DequantizationWork(**{f"{kind}_operations": count for kind, count in expected.items()})
@@ -107,8 +107,7 @@ def test_area_counts_columns_rows_and_running_sums():
     parts = pe.dequantize_parts(128)
     assert found.pes_um2 == 32 * pe.area_um2(table, 20)
     assert found.dequantizers_um2 == pytest.approx(
-        4 * table.total_area_um2((*parts.scale, *parts.zero_point))
-        + 8 * table.total_area_um2(parts.activation_sum)
+        4 * table.total_area_um2((*parts.scale, *parts.zero_point)) + 8 * table.total_area_um2(parts.activation_sum)
     )
     assert found.running_sums_um2 == 32 * table.area_um2(Register(bits=32))
     assert found.total_um2 == found.pes_um2 + found.dequantizers_um2 + found.running_sums_um2
@@ -118,9 +117,7 @@ def test_area_counts_columns_rows_and_running_sums():
 def test_a_block_owns_its_dequantizer():
     table, pe = load_table("horowitz_45nm"), get_pe("mxfp4_dot")
     assert pe.dequantizers is Dequantizers.PER_BLOCK
-    found = array_area(
-        pe, table, dataflow="output_stationary", rows=8, columns=4, accumulator_bits=14, group_size=32
-    )
+    found = array_area(pe, table, dataflow="output_stationary", rows=8, columns=4, accumulator_bits=14, group_size=32)
     assert (found.dequantizers_um2, found.running_sums_um2) == (0, 0)
     own = table.total_area_um2((*pe.multiply_parts, *pe.accumulate_parts(14)))
     scale = table.total_area_um2(pe.dequantize_parts(32).scale)

@@ -46,9 +46,7 @@ def test_output_stationary_is_the_array_cycle_by_cycle(overlap, options, m, n, k
     a, b = _matrices(m, n, k)
     count = systolic.output_stationary(a, b, rows, columns, **options)
     assert (count.product == a @ b).all()
-    found = schedule(
-        Gemm(m=m, n=n, k=k), dataflow="output_stationary", rows=rows, columns=columns, overlap=overlap
-    )
+    found = schedule(Gemm(m=m, n=n, k=k), dataflow="output_stationary", rows=rows, columns=columns, overlap=overlap)
     _agree(found, count)
 
 
@@ -60,9 +58,7 @@ def test_weight_stationary_is_the_array_cycle_by_cycle(overlap, m, n, k, rows, c
     double_buffered = overlap is Overlap.DOUBLE_BUFFERED
     count = systolic.weight_stationary(a, b, rows, columns, double_buffered=double_buffered)
     assert (count.product == a @ b).all()
-    found = schedule(
-        Gemm(m=m, n=n, k=k), dataflow="weight_stationary", rows=rows, columns=columns, overlap=overlap
-    )
+    found = schedule(Gemm(m=m, n=n, k=k), dataflow="weight_stationary", rows=rows, columns=columns, overlap=overlap)
     _agree(found, count)
 
 
@@ -127,9 +123,7 @@ def test_weight_stationary_folds_do_not_cross_groups(m, n, k, rows, columns, dat
     dequantization=st.sampled_from(Dequantization),
     data=st.data(),
 )
-def test_no_array_beats_its_pes(
-    m, n, k, batch, rows, columns, passes, dataflow, overlap, dequantization, data
-):
+def test_no_array_beats_its_pes(m, n, k, batch, rows, columns, passes, dataflow, overlap, dequantization, data):
     group = data.draw(st.none() | st.integers(1, k), label="group")
     gemm = Gemm(m=m, n=n, k=k, batch=batch)
     found = schedule(
@@ -189,9 +183,7 @@ def test_short_groups_stall_one_dequantizer_per_column_only():
     common = {"dataflow": "output_stationary", "rows": 32, "columns": 32, "group_size": 16}
     plain = schedule(gemm, **common)
     stalled = schedule(gemm, dequantization=Dequantization.AFTER_GROUP, **common)
-    blocks = schedule(
-        gemm, dequantization=Dequantization.AFTER_GROUP, dequantizers=Dequantizers.PER_BLOCK, **common
-    )
+    blocks = schedule(gemm, dequantization=Dequantization.AFTER_GROUP, dequantizers=Dequantizers.PER_BLOCK, **common)
     assert stalled.dequantize_stall_cycles == 3 * (32 - 16)
     assert (plain.cycles, blocks.cycles) == (64 + 62, 64 + 62)
     assert stalled.cycles == 64 + 62 + 48
