@@ -19,6 +19,9 @@ MINIMUM_EXPONENT: Final = MappingProxyType(
 )
 """Exponent of the smallest normal number of each operand format."""
 
+_MIXED: Final = frozenset({"e4m3", "e5m2", "e3m2", "e2m3", "e2m1"})
+"""Formats of which one instruction takes two different ones."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TensorCore:
@@ -89,6 +92,10 @@ def tensor_core(architecture: str, operands: str, result: str, weights: str | No
                 f"{architecture} tensor cores have no {given} operands, they take {', '.join(core.blocks)}; "
                 "choose one of those or a newer architecture"
             )
+    if core.blocks[operands] != core.blocks[weights] or (weights != operands and operands not in _MIXED):
+        raise InputError(
+            f"operands are {operands} and {weights}, only FP8, FP6 and FP4 formats can be mixed; take one format"
+        )
     if result not in ("fp32", "fp16"):
         raise InputError(f"result format is {result!r}, tensor cores return fp32 or fp16; choose one of them")
     narrow = operands in core.narrow
