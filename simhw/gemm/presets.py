@@ -120,7 +120,7 @@ def _tensor_cores() -> list[Datapath]:
 
 def _block_scaled() -> list[Datapath]:
     """Return the tensor-core instructions whose operands bring block scales (``block_scale`` of Blackwell)."""
-    made = []
+    made: list[tuple[str, str, str, str, Accumulator]] = []
     for architecture in ("blackwell", "rtx_blackwell"):
         for label, element, scheme in _BLOCK_SCALED:
             minimum = MINIMUM_EXPONENT[element]

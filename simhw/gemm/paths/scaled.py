@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,11 +126,28 @@ def _scaled_factors(rules: ScaledAligned, values: Values, scale: Scales, minimum
     return Factors(values=product, exponents=(plain.exponents + exponent).astype(np.int16))
 
 
-Prepared = tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.int16], NDArray[np.uint32]]
-"""Elements, and of each group's scale: significand, exponent, bits of nonzero products."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Groups:
+    """One operand in groups: elements ``(batch, rows, k)``, and per group, ``(batch, rows, groups)``, of its scale:
+    significand, exponent, and a bit for each element that is not zero.
+    """
+
+    values: NDArray[np.float32]
+    significands: NDArray[np.float64]
+    exponents: NDArray[np.int16]
+    nonzero: NDArray[np.uint32]
+
+    def columns_last(self) -> Groups:
+        """Return the same as contiguous arrays with rows last."""
+        return Groups(
+            values=columns_last(self.values),
+            significands=columns_last(self.significands),
+            exponents=columns_last(self.exponents),
+            nonzero=columns_last(self.nonzero),
+        )
 
 
-def _prepare(rules: ScaledGroups, values: Values, scale: Scales) -> Prepared:
+def _prepare(rules: ScaledGroups, values: Values, scale: Scales) -> Groups:
     filled = np.ascontiguousarray(fill_k(values, rules.block), np.float32)
     groups = filled.shape[2] // rules.group
     spread = np.repeat(np.abs(scale).astype(np.float64), rules.scale_block // rules.group, axis=2)[:, :, :groups]
@@ -139,19 +157,30 @@ def _prepare(rules: ScaledGroups, values: Values, scale: Scales) -> Prepared:
     bits = np.left_shift(np.uint32(1), np.arange(rules.group, dtype=np.uint32))
     nonzero = (filled != 0).reshape(*filled.shape[:2], groups, rules.group) & (spread != 0)[..., None]
     marks = np.where(nonzero, bits, np.uint32(0)).sum(axis=3, dtype=np.uint32)
-    return filled, np.ldexp(spread, -exponent), exponent.astype(np.int16), marks
+    return Groups(
+        values=filled,
+        significands=np.ldexp(spread, -exponent),
+        exponents=exponent.astype(np.int16),
+        nonzero=marks,
+    )
 
 
-def _groups(rules: ScaledGroups, a: Prepared, b: Prepared, c: NDArray[np.float32] | None) -> NDArray[np.float32]:
+def _groups(rules: ScaledGroups, a: Groups, b: Groups, c: NDArray[np.float32] | None) -> NDArray[np.float32]:
     from simhw.gemm.kernels.scaled import scaled_groups
 
-    y = [columns_last(part) for part in b]
-    out = results(a[0], b[0], c)
+    y = b.columns_last()
+    out = results(a.values, b.values, c)
 
     def work(i: int, first: int, last: int) -> None:
         scaled_groups(
-            *(np.ascontiguousarray(part[i, first:last]) for part in a),
-            *(part[i] for part in y),
+            a.values[i, first:last],
+            a.significands[i, first:last],
+            a.exponents[i, first:last],
+            a.nonzero[i, first:last],
+            y.values[i],
+            y.significands[i],
+            y.exponents[i],
+            y.nonzero[i],
             out[i, first:last],
             rules.group,
             rules.block // rules.group,
