@@ -100,7 +100,8 @@ def boundary_values(fmt: str | AnyFormat, *, dtype: Any = np.float32, seed: int 
 
 def classify(values: FloatArray, fmt: ElementFormat) -> list[tuple[InputClass, ...]]:
     """Return the classes of each input."""
-    inputs = values.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # NaN of ml_dtypes
+        inputs = values.astype(np.float64)
     finite = np.isfinite(inputs)
     plain = np.where(finite, inputs, 0.0)
     low, high = (round_to(plain, fmt, rounding=way).astype(np.float64) for way in ("down", "up"))

@@ -112,7 +112,8 @@ def elementwise(function: Callable[[Any], Any]) -> Callable[[Any], NDArray[Any]]
 
 
 def _numbers(values: FloatArray) -> list[float]:
-    return [float(value) for value in values.astype(np.float64).tolist()]
+    with np.errstate(invalid="ignore"):  # NaN of ml_dtypes
+        return [float(value) for value in values.astype(np.float64).tolist()]
 
 
 def _check_decode(decode: Callable[[Any], Any], fmt: ElementFormat, tally: Tally, seed: int) -> None:
