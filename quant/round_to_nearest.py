@@ -196,15 +196,19 @@ def _codes(
     pools: FloatArray, scale: FloatArray, zero: NDArray[np.int32] | None, scheme: OperandScheme
 ) -> NDArray[np.unsignedinteger]:
     """Return codes of ``(pools, values)`` with one scale per pool."""
-    form = get_element_format(scheme.format)
+    return encode(_rounded(pools, scale, zero, scheme), get_element_format(scheme.format))
+
+
+def _rounded(pools: FloatArray, scale: FloatArray, zero: NDArray[np.int32] | None, scheme: OperandScheme) -> FloatArray:
+    """Return the values that the codes stand for, in units of the scale and with the zero point."""
     limits = _limits(scheme)
     ratio = pools / scale[:, None]
     if isinstance(limits, float):
-        return encode(ratio, form)
-    levels = np.rint(ratio)
+        return round_to(ratio, get_element_format(scheme.format)).astype(np.float32, copy=False)
+    np.rint(ratio, out=ratio)
     if zero is not None:
-        levels += zero[:, None].astype(np.float32)
-    return encode(np.clip(levels, *limits), form)
+        ratio += zero[:, None].astype(np.float32)
+    return np.clip(ratio, *limits, out=ratio)
 
 
 def _range(pools: FloatArray, scheme: OperandScheme) -> tuple[FloatArray, FloatArray]:
@@ -219,10 +223,12 @@ def _range(pools: FloatArray, scheme: OperandScheme) -> tuple[FloatArray, FloatA
     kept = (low.copy(), high.copy())
     for factor in _CANDIDATES:
         scale, zero = _scale(low * factor, high * factor, scheme)
-        levels = decode(_codes(pools, scale, zero, scheme), get_element_format(scheme.format)).astype(np.float32)
+        difference = _rounded(pools, scale, zero, scheme)
         if zero is not None:
-            levels -= zero[:, None].astype(np.float32)
-        error = np.mean(np.square(levels * scale[:, None] - pools), axis=1)
+            difference -= zero[:, None].astype(np.float32)
+        difference *= scale[:, None]
+        difference -= pools
+        error = np.mean(np.square(difference, out=difference), axis=1)
         better = error < best
         best = np.where(better, error, best)
         kept = (np.where(better, low * factor, kept[0]), np.where(better, high * factor, kept[1]))
