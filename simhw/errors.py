@@ -32,7 +32,7 @@ def unknown_name(kind: str, given: str, allowed: Iterable[str]) -> InputError:
     """Return the error for a name that is not in a catalogue, with the nearest names that are.
 
     >>> str(unknown_name("format", "e4m4", ["e4m3", "e5m2"]))
-    "format is 'e4m4', which is not known; nearest: e4m3 (see 'simhw list formats')"
+    "format is 'e4m4', which is not known; nearest: e4m3, e5m2 (see 'simhw list formats')"
     """
     names = sorted(allowed)
     near = difflib.get_close_matches(given, names, n=3, cutoff=0.5) or names[:8]
