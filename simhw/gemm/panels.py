@@ -14,29 +14,37 @@ PANEL = 128
 """Columns per panel, as the kernels have it compiled in."""
 DEPTH = 256
 """Products per pass: with it, a panel of b stays in the second-level cache."""
+ROW_STEP = 4
+"""Kernels get a multiple of this many rows, the last ones zero."""
 
-Kernel = Callable[[NDArray[Any], NDArray[Any], NDArray[Any]], None]
-"""Adds ``a`` (rows, k) times ``panel`` (k, PANEL) to ``sums`` (rows, PANEL) in place, in the order of k."""
+Kernel = Callable[..., object]
+"""Called with ``a`` (rows, k), ``panel`` (k, PANEL) and an array (rows, PANEL) per result; adds to the first."""
 
 
-def over_panels(kernel: Kernel, a: NDArray[Any], b: NDArray[Any], out: NDArray[Any], depth: int = DEPTH) -> None:
-    """Add ``a`` (batch, m, k) times ``b`` (batch, n, k) to ``out`` (batch, m, n), at most ``depth`` products per pass.
+def over_panels(kernel: Kernel, a: NDArray[Any], b: NDArray[Any], *results: NDArray[Any], depth: int = DEPTH) -> None:
+    """Add ``a`` (batch, m, k) times ``b`` (batch, n, k) to ``results[0]`` (batch, m, n), ``depth`` products per pass.
 
-    All three have the kernel's float type. Passes follow the order of k and continue with the sums of the one before.
+    All have the kernel's float type. Passes follow the order of k and continue with the results of the one before;
+    further results belong to the same outputs as the first.
     """
 
     def work(i: int, first: int, last: int) -> None:
-        rows = a[i, first:last]
-        sums = np.zeros((last - first, PANEL), out.dtype)
+        count = last - first
+        filled = -(-count // ROW_STEP) * ROW_STEP
+        buffers = [np.zeros((filled, PANEL), result.dtype) for result in results]
         for k in range(0, a.shape[2], depth):
-            block = np.ascontiguousarray(rows[:, k : k + depth])
+            block = np.zeros((filled, min(depth, a.shape[2] - k)), a.dtype)
+            block[:count] = a[i, first:last, k : k + depth]
             panel = np.zeros((block.shape[1], PANEL), b.dtype)
             for j in range(0, b.shape[1], PANEL):
                 columns = b[i, j : j + PANEL, k : k + depth]
                 panel[:, : len(columns)] = columns.T
-                target = out[i, first:last, j : j + PANEL]
-                sums[:, : len(columns)] = target
-                kernel(block, panel, sums)
-                target[:] = sums[:, : len(columns)]
+                panel[:, len(columns) :] = 0
+                targets = [result[i, first:last, j : j + PANEL] for result in results]
+                for buffer, target in zip(buffers, targets, strict=True):
+                    buffer[:count, : len(columns)] = target
+                kernel(block, panel, *buffers)
+                for buffer, target in zip(buffers, targets, strict=True):
+                    target[:] = buffer[:count, : len(columns)]
 
     over_rows(work, a.shape[0], a.shape[1])

@@ -108,14 +108,15 @@ def fits(precision: Precision, terms: Terms) -> bool:
     )
 
 
-def choose_arithmetic(precision: Precision, terms: Terms, also_exact: int = 0) -> Arithmetic:
+def choose_arithmetic(precision: Precision, terms: Terms, also_exact: int = 0, *, native: bool = True) -> Arithmetic:
     """Return the fastest arithmetic that is proven for the terms.
 
-    ``also_exact`` asks for floats that hold values of so many bits as well (products before they are rounded).
+    ``also_exact`` asks for floats that hold values of so many bits as well (products before they are rounded);
+    without ``native`` the processor's own addition is not considered (it would round the terms first).
     Raises InputError where there is none.
     """
     for kind, bits, lowest, top in ((np.float32, 24, -126, 127), (np.float64, 53, -1022, 1023)):
-        if _is_native(precision, bits, lowest, top):
+        if native and _is_native(precision, bits, lowest, top):
             return Arithmetic(kernel=NATIVE, float_type=kind, why=f"the processor's own {precision.name} arithmetic")
     for kind, bits, unit, top in ((np.float32, 24, -149, 127), (np.float64, 53, -1074, 1023)):
         if max(terms.bits, also_exact) <= bits and terms.unit >= unit and _in_range(precision, terms, bits, top):

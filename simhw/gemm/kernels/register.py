@@ -41,16 +41,22 @@ def round_nearest(value: float, register: Register) -> float:
 
 
 @nb.njit(cache=True, nogil=True)
+def limit(rounded: float, value: float, register: Register) -> float:
+    """Return what is left of a rounded value on either side of the range; NaN (of infinities that met) stays."""
+    return choose(value == value, with_sign(min(max(rounded, register[6]), register[7]), value), value)
+
+
+@nb.njit(cache=True, nogil=True)
 def round_nearest_limited(value: float, register: Register) -> float:
     """The same for registers that may saturate."""
     rounded = round_nearest(value, register)
-    return with_sign(min(max(rounded, register[6]), register[7]), value)
+    return limit(rounded, value, register)
 
 
 @nb.njit(cache=True, nogil=True)
 def round_directed(value: float, register: Register) -> float:
     """Return ``value``, exact or rounded to odd, rounded toward zero, up or down."""
-    low, high, spread, up, down, unit, lower, upper, upward, one = register
+    low, high, spread, up, down, unit, _, _, upward, one = register
     power = min(max(power_below(value), low), high)
     large = power * spread
     rounded = (value + large) - large
@@ -58,13 +64,13 @@ def round_directed(value: float, register: Register) -> float:
     ulp = power * unit
     wanted = upward - with_sign(one - abs(upward), value)
     step = choose(rest * wanted > 0, with_sign(ulp, rest), one - one)
-    return with_sign(min(max((rounded + step) * up * down, lower), upper), value)
+    return limit((rounded + step) * up * down, value, register)
 
 
 @nb.njit(cache=True, nogil=True)
 def round_other(value: float, register: Register, odd: bool) -> float:
     """Return ``value``, exact or rounded to odd, rounded to odd, or to nearest with ties away from zero."""
-    low, high, spread, up, down, unit, lower, upper, _, one = register
+    low, high, spread, up, down, unit, _, _, _, one = register
     power = min(max(power_below(value), low), high)
     large = power * spread
     shifted = value + large
@@ -76,7 +82,7 @@ def round_other(value: float, register: Register, odd: bool) -> float:
     outward = choose(rest * value > 0, with_sign(ulp, value), zero)
     away = choose(abs(rest) + abs(rest) == ulp, outward, zero)
     step = choose(odd, missing, away)
-    return with_sign(min(max((rounded + step) * up * down, lower), upper), value)
+    return limit((rounded + step) * up * down, value, register)
 
 
 @nb.njit(cache=True, nogil=True)

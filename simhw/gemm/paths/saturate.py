@@ -1,0 +1,136 @@
+"""Saturating sums: BLAS where no sum can reach a bound, otherwise clamping, chunk by chunk only where one could."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simhw.accumulators import Accumulator, Saturate
+from simhw.errors import InputError
+from simhw.gemm.extent import Extent
+from simhw.gemm.integer_sums import (
+    FLOAT32_INTEGERS,
+    FLOAT64_INTEGERS,
+    addend_in_units,
+    in_units,
+    largest_product,
+    plan_exact,
+    run_exact,
+)
+from simhw.gemm.operand import Values
+from simhw.gemm.panels import DEPTH, PANEL, ROW_STEP, over_panels
+from simhw.gemm.plan import Plan, Sums
+
+SATURATE_FP32 = "saturate_fp32"
+"""Numba: integers in fp32, clamped where the norms of a chunk's rows and columns do not rule saturation out."""
+SATURATE_FP64 = "saturate_fp64"
+"""Numba: the same in fp64."""
+
+COVER = 1e-5
+"""Relative margin of a certificate for the rounding of norms: 64 squares and a root in fp32 are off by 4e-6 at most."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Saturated:
+    """Sums with what happened on the way.
+
+    Attributes:
+        sums: ``(batch, m, n)``, values of the register times its unit.
+        saturated: outputs that were clamped at least once.
+        clamped_steps: steps of four rows, one panel of columns and one chunk of k that ran the clamping kernel.
+        steps: all such steps; 0 where BLAS ran.
+    """
+
+    sums: Sums
+    saturated: int
+    clamped_steps: int
+    steps: int
+
+
+def plan(accumulator: Accumulator, k: int, a: Extent, b: Extent) -> Plan:
+    """Prove that nothing saturates, or choose floats that hold every sum."""
+    assert isinstance(accumulator, Saturate)
+    high = (1 << (accumulator.bits - 1)) - 1
+    product = largest_product(a, b)
+    if k * product <= high:
+        return plan_exact(k, a, b, f"{k} products of at most {product} cannot reach {high}: nothing saturates")
+    return _plan_clamped(accumulator, product)
+
+
+def _plan_clamped(accumulator: Saturate, product: int) -> Plan:
+    largest = (1 << (accumulator.bits - 1)) + product
+    for kernel, bits in ((SATURATE_FP32, FLOAT32_INTEGERS), (SATURATE_FP64, FLOAT64_INTEGERS)):
+        if largest <= 1 << bits:
+            return Plan(
+                kernel=kernel,
+                why=f"register value plus product stay within 2^{bits}, exact in floats; chunks of k in which "
+                "norm(row) x norm(column) cannot take any sum to a bound run without clamping, k in order",
+            )
+    raise InputError(
+        f"accumulator bits is {accumulator.bits} with products up to {product}, sums may saturate and need more than "
+        f"{FLOAT64_INTEGERS} bits; choose a narrower register or the exact accumulator"
+    )
+
+
+def run(
+    plan: Plan,
+    accumulator: Accumulator,
+    a: Values,
+    b: Values,
+    extents: tuple[Extent, Extent],
+    c: NDArray[np.float32] | None,
+) -> Sums:
+    """Return the register's values."""
+    return run_counted(plan, accumulator, a, b, extents, c).sums
+
+
+def run_counted(
+    plan: Plan,
+    accumulator: Accumulator,
+    a: Values,
+    b: Values,
+    extents: tuple[Extent, Extent],
+    c: NDArray[np.float32] | None = None,
+) -> Saturated:
+    """Return the register's values and how often clamping was needed."""
+    assert isinstance(accumulator, Saturate)
+    if plan.kernel not in (SATURATE_FP32, SATURATE_FP64):
+        if c is None or not np.any(c):
+            return Saturated(sums=run_exact(plan, a, b, extents), saturated=0, clamped_steps=0, steps=0)
+        plan = _plan_clamped(accumulator, largest_product(*extents))
+    kind = np.float32 if plan.kernel == SATURATE_FP32 else np.float64
+    return _clamped(accumulator, kind, a, b, extents, c)
+
+
+def _clamped(
+    accumulator: Saturate,
+    kind: type[np.float32] | type[np.float64],
+    a: Values,
+    b: Values,
+    extents: tuple[Extent, Extent],
+    c: NDArray[np.float32] | None,
+) -> Saturated:
+    from simhw.gemm.kernels.saturate import CHUNK, saturate
+
+    low, high = -(1 << (accumulator.bits - 1)), (1 << (accumulator.bits - 1)) - 1
+    x, y = (in_units(v, extent, kind) for v, extent in zip((a, b), extents, strict=True))
+    start = addend_in_units(c, (a.shape[0], a.shape[1], b.shape[1]), extents)
+    sums = np.clip(start, low, high).astype(kind)
+    touched = (start != sums).astype(kind)
+    bounds = np.array([low, high, high * (1 - COVER), 1 + COVER, 1, 0], kind)
+    clamped: list[int] = []
+
+    def kernel(rows: NDArray[Any], panel: NDArray[Any], held: NDArray[Any], marks: NDArray[Any]) -> None:
+        clamped.append(saturate(rows, panel, held, marks, bounds))
+
+    over_panels(kernel, x, y, sums, touched)
+    chunks = sum(-(-min(DEPTH, a.shape[2] - k) // CHUNK) for k in range(0, a.shape[2], DEPTH))
+    return Saturated(
+        sums=np.ldexp(sums, extents[0].unit + extents[1].unit),
+        saturated=int(np.count_nonzero(touched)),
+        clamped_steps=sum(clamped),
+        steps=a.shape[0] * -(-a.shape[1] // ROW_STEP) * -(-b.shape[1] // PANEL) * chunks,
+    )
