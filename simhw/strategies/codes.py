@@ -41,7 +41,7 @@ def code_arrays(
 
 
 def values(fmt: str | AnyFormat, *, dtype: Any = np.float32) -> st.SearchStrategy[float]:
-    """Return inputs for a cast to ``fmt``: on and beside every boundary, and any number of ``dtype``.
+    """Return inputs for a cast to ``fmt``: on and beside every boundary, and between.
 
     The format's values, ties, the neighbours of both in float32 and in ``dtype``, subnormals, the ends of the range,
     both zeros, infinities, and NaN where the format has it. All of them are exact in ``dtype`` (float64 or float32).
@@ -52,24 +52,25 @@ def values(fmt: str | AnyFormat, *, dtype: Any = np.float32) -> st.SearchStrateg
     4.0
     """
     record = get_element_format(fmt)
-    kind = np.dtype(dtype)
-    width = 32 if kind.itemsize == 4 else 64
-    specials = [0.0, -0.0, math.inf, -math.inf, *([math.nan] if record.has_nan else [])]
-    anything = st.floats(width=width, allow_nan=record.has_nan)
-    return st.one_of(_near_points(_magnitudes(record), kind), st.sampled_from(specials), anything)
+    magnitudes = _magnitudes(record)
+    return _near_points((*magnitudes, math.inf, *([math.nan] if record.has_nan else [])), np.dtype(dtype))
 
 
 @st.composite
 def _near_points(draw: st.DrawFn, magnitudes: tuple[float, ...], kind: np.dtype) -> float:
-    """Return a value of the format, the middle between two, or a neighbour; drawn in the order in which to simplify."""
+    """Return a value of the format, the middle between two, another point between, or a neighbour of these.
+
+    All cases take the same draws, in the order in which they should become simple: a shorter one, such as a special
+    value from a list, would count as simpler than any value beside it.
+    """
     nudge = draw(st.sampled_from([0, 1, -1]))
     in_float32 = draw(st.booleans())
-    tie = draw(st.booleans())
+    sixteenths = draw(st.sampled_from([0, 8, *range(1, 8), *range(9, 16)]))
     sign = draw(st.sampled_from([1.0, -1.0]))
     place = draw(st.integers(0, len(magnitudes) - 1))
     point = magnitudes[place]
-    if tie and place + 1 < len(magnitudes):
-        point = (point + magnitudes[place + 1]) / 2
+    if sixteenths and place + 1 < len(magnitudes) and math.isfinite(magnitudes[place + 1]):
+        point += (magnitudes[place + 1] - point) * sixteenths / 16
     with np.errstate(over="ignore", under="ignore"):
         value = (np.dtype(np.float32) if in_float32 else kind).type(point)
         if nudge:
@@ -90,6 +91,8 @@ def _magnitudes(fmt: ElementFormat) -> tuple[float, ...]:
     """Return the distinct magnitudes at the format's boundaries, ascending, and some beyond its range."""
     found = np.abs(decode(boundary_codes(fmt), fmt).astype(np.float64))
     found = np.unique(found[np.isfinite(found)])
-    largest = found[-1]
-    beyond = [2 * largest - found[-2], 2 * largest, 4 * largest] if len(found) > 1 else [2 * largest]
-    return tuple(sorted({*found.tolist(), *(float(value) for value in beyond if math.isfinite(value))}))
+    largest = float(found[-1])
+    beyond = {2 * largest, 4 * largest, 2.0**100, float(np.finfo(np.float32).max)}
+    if len(found) > 1:
+        beyond.add(2 * largest - float(found[-2]))
+    return tuple(sorted({0.0, *found.tolist(), *(value for value in beyond if largest < value < math.inf)}))

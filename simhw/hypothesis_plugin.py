@@ -1,6 +1,7 @@
 """What Hypothesis calls when it is imported: strategies for simhw's types, made when they are first asked for.
 
-The entry point ``simhw = "simhw.strategies.registration:register"`` of the group ``hypothesis`` names it.
+The entry point ``simhw = "simhw.hypothesis_plugin:register"`` of the group ``hypothesis`` names it. It lies outside of
+:mod:`simhw.strategies`, so that importing Hypothesis imports none of them.
 """
 
 from __future__ import annotations
