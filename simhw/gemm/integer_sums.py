@@ -59,9 +59,9 @@ def plan_exact(k: int, a: Extent, b: Extent, why: str) -> Plan:
 def run_exact(plan: Plan, a: Values, b: Values, extents: tuple[Extent, Extent]) -> NDArray[np.int64]:
     """Return exact sums in units."""
     sums = exact.run(plan, Exact(), a, b, extents, None)
-    if sums.dtype == np.int64:
-        return sums
-    return np.ldexp(sums.astype(np.float64), -extents[0].unit - extents[1].unit).astype(np.int64)
+    if sums.dtype != np.int64:
+        sums = np.ldexp(sums.astype(np.float64), -extents[0].unit - extents[1].unit)
+    return np.asarray(sums, np.int64)
 
 
 def chunk_sums(

@@ -173,7 +173,7 @@ def has_half_conversion() -> bool:
     import numba
     from llvmlite import binding
 
-    if numba.config.CPU_NAME is not None:  # compiled for a processor that someone named
+    if getattr(numba.config, "CPU_NAME", None) is not None:  # compiled for a processor that someone named
         return False
     return platform.machine() in ("aarch64", "arm64") or bool(binding.get_host_cpu_features().get("f16c", False))
 

@@ -238,9 +238,7 @@ def test_bad_input_is_refused():
     one = extent_of(ones, 0)
     plan = plan_sum(Saturate(bits=8), 4, one, one)
     with pytest.raises(InputError, match="c holds values that are no whole multiples"):
-        group_sums(
-            plan_sum(Saturate(bits=8), 4, one, one), Saturate(bits=8), ones, ones, (one, one), ones[:, :, :1] / 2
-        )
+        group_sums(plan, Saturate(bits=8), ones, ones, (one, one), ones[:, :, :1] / 2)
     huge = Extent(unit=0, largest=2**30)
     with pytest.raises(InputError, match="a chunk of 4 products can need 64 bits"):
         plan_sum(LsbTruncated(bits=2, every=4), 8, huge, huge)

@@ -99,6 +99,6 @@ def add_directed(left: float, right: float, register: Register) -> float:
     total = add_to_odd(left, right)
     upward = register[8]
     one = register[9]
-    negative = min(with_sign(one, left), with_sign(one, right))
+    negative: float = min(with_sign(one, left), with_sign(one, right))
     cancelled = (total == 0) & (upward < 0)
     return round_directed(choose(cancelled, with_sign(total, negative), total), register)

@@ -114,7 +114,7 @@ def _plain(a: Floats, panel: Floats, sums: Floats) -> None:
 
 @nb.njit(cache=True, nogil=True)
 def _four(a0: float, a1: float, a2: float, a3: float, x0: float, x1: float, x2: float, x3: float, s: float) -> float:
-    low = fused_multiply_add(a1, x1, fused_multiply_add(a0, x0, s))
+    low: float = fused_multiply_add(a1, x1, fused_multiply_add(a0, x0, s))
     return fused_multiply_add(a3, x3, fused_multiply_add(a2, x2, low))
 
 
@@ -128,7 +128,7 @@ def _clamped(a: Floats, panel: Floats, sums: Floats, touched: Floats, bounds: Fl
         for j in range(PANEL):
             t = touched[j]
             s = sums[j]
-            exact = fused_multiply_add(a0, panel[k, j], s)
+            exact: float = fused_multiply_add(a0, panel[k, j], s)
             s = min(max(exact, low), high)
             t = choose(exact == s, t, one)
             exact = fused_multiply_add(a1, panel[k + 1, j], s)
@@ -151,11 +151,12 @@ def _clamped(a: Floats, panel: Floats, sums: Floats, touched: Floats, bounds: Fl
 
 
 @nb.njit(cache=True, nogil=True)
-def saturate_pairs(a: Floats, panel: Floats, sums: Floats, low: float, high: float) -> None:
-    """Add the sums of two products at a time, each clamped, to ``sums``; k is even."""
+def saturate_pairs(a: Floats, panel: Floats, sums: Floats, bounds: Floats) -> None:
+    """Add the sums of two products at a time, each clamped to ``bounds``, to ``sums``; k is even."""
+    low, high = bounds[0], bounds[1]
     for i in range(a.shape[0]):
         for k in range(0, a.shape[1], 2):
             x, y = a[i, k], a[i, k + 1]
             for j in range(PANEL):
-                pair = fused_multiply_add(y, panel[k + 1, j], x * panel[k, j])
+                pair: float = fused_multiply_add(y, panel[k + 1, j], x * panel[k, j])
                 sums[i, j] += min(max(pair, low), high)

@@ -67,7 +67,8 @@ def run(
     kernels = RegisterKernels.named(accumulator.outer, plan.kernel.rpartition(THEN)[2])
     total = start_sums(kernels, (a.shape[0], a.shape[1], b.shape[1]), c)
     for first in range(0, a.shape[2], accumulator.every):
-        x, y = (np.ascontiguousarray(v[:, :, first : first + accumulator.every]) for v in (a, b))
+        ks = slice(first, first + accumulator.every)
+        x, y = a[:, :, ks].copy(), b[:, :, ks].copy()
         chosen = plan_sum(accumulator.inner, x.shape[2], *extents)
         sums: NDArray[Any] = group_sums(chosen, accumulator.inner, x, y, extents)
         added = np.empty_like(total)

@@ -120,7 +120,7 @@ def _clamped(
     start = addend_in_units(c, (a.shape[0], a.shape[1], b.shape[1]), extents)
     sums = np.clip(start, low, high).astype(kind)
     touched = (start != sums).astype(kind)
-    bounds = np.array([low, high, high * (1 - COVER), 1 + COVER, 1, 0], kind)
+    bounds: NDArray[Any] = np.array([low, high, high * (1 - COVER), 1 + COVER, 1, 0], kind)
     clamped: list[int] = []
 
     def kernel(rows: NDArray[Any], panel: NDArray[Any], held: NDArray[Any], marks: NDArray[Any]) -> None:

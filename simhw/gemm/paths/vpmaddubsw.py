@@ -62,10 +62,10 @@ def run(
 def _add_pairs(total: NDArray[np.int64], a: NDArray[np.float32], b: NDArray[np.float32]) -> None:
     from simhw.gemm.kernels.saturate import saturate_pairs
 
-    low, high = np.float32(_LOW), np.float32(_HIGH)
+    bounds = np.array([_LOW, _HIGH], np.float32)
 
     def kernel(rows: NDArray[Any], panel: NDArray[Any], sums: NDArray[Any]) -> None:
-        saturate_pairs(rows, panel, sums, low, high)
+        saturate_pairs(rows, panel, sums, bounds)
 
     for first in range(0, a.shape[2], PASS):
         x, y = (v[:, :, first : first + PASS] for v in (a, b))
