@@ -57,7 +57,7 @@ def marked(line: str) -> Any:
     return pytest.param(line, marks=[pytest.mark.slow] if "smollm2" in line else [])
 
 
-@pytest.mark.parametrize("line", map(marked, commands()))
+@pytest.mark.parametrize("line", [marked(line) for line in commands()])
 def test_command_lines_of_the_readme(
     line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

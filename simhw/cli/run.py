@@ -151,7 +151,7 @@ def _write(rows: list[Row], json_file: str | None, csv_file: str | None, html_fi
 
 
 def _show(rows: list[Row], to_stderr: bool) -> None:
-    """Print the tables: on stdout unless it carries JSON or CSV."""
+    """Print the tables, on stdout unless it carries JSON or CSV, and every overflow on stderr."""
     from rich.console import Console
 
     from simhw.reports.table import console_table
@@ -161,3 +161,10 @@ def _show(rows: list[Row], to_stderr: bool) -> None:
     console = Console(file=stream) if stream.isatty() else Console(file=stream, width=200)
     for group in by_model(rows).values():
         console.print(console_table(group))
+    for row in rows:
+        if row.overflows:
+            click.echo(
+                f"simhw: {row.overflows:,} group sums of {row.model} on {row.datapath} did not fit {row.accumulator_bits} "
+                "accumulator bits and have wrapped",
+                err=True,
+            )

@@ -138,6 +138,14 @@ def test_files_and_the_table(capsys: Output, tmp_path: Path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "b.csv", "c.html"]
 
 
+def test_overflows_are_told(capsys: Output):
+    assert main([*SMALL, "--accumulator-bits", "13", "--json", "-"]) == 0
+    output = capsys.readouterr()
+    count = from_json(output.out)[1].overflows
+    assert count > 0
+    assert f"simhw: {count:,} group sums of fashion_resnet on w4a8_mixpe did not fit 13 accumulator bits" in output.err
+
+
 REFUSED = [
     (["run", "--model", "resnet"], "model is 'resnet', which is not known; nearest: fashion_resnet"),
     (["run", "--datapath", "w4a8"], "datapath is 'w4a8', which is not known; nearest: w4a8_mixpe"),
