@@ -164,7 +164,7 @@ def _show(rows: list[Row], to_stderr: bool) -> None:
     for row in rows:
         if row.overflows:
             click.echo(
-                f"simhw: {row.overflows:,} group sums of {row.model} on {row.datapath} did not fit {row.accumulator_bits} "
-                "accumulator bits and have wrapped",
+                f"simhw: {row.overflows:,} group sums of {row.model} on {row.datapath} did not fit "
+                f"{row.accumulator_bits} accumulator bits and have wrapped",
                 err=True,
             )
