@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TypedDict
 
 import numpy as np
@@ -145,6 +146,7 @@ def dataflow_names() -> list[str]:
     return sorted(module.name for module in modules if module.name.endswith("_stationary"))
 
 
+@cache
 def get_dataflow(name: str) -> Dataflow:
     """Return the dataflow called ``name``.
 
