@@ -8,7 +8,7 @@ from fractions import Fraction
 from simhw.catalog import ENTRIES, entries, get_scheme
 from simhw.errors import unknown_name
 from simhw.formats import BlockFormat, ElementFormat, FloatFormat, decode_exact, get_format
-from simhw.quantize import OperandScheme
+from simhw.quantize import Granularity, OperandScheme
 
 TABLE_BITS = 8
 """Formats up to this width are listed code by code."""
@@ -71,7 +71,7 @@ def _format(name: str) -> str:
         pairs.append(("layout", f"{form.exponent_bits} exponent, {form.mantissa_bits} mantissa bits, bias {form.bias}"))
     pairs += [
         ("largest", _number(form.max_value)),
-        ("smallest", _number(form.min_value)),
+        ("lowest", _number(form.min_value)),
         ("least significant bit", f"2^{form.lsb_exponent} = {2.0**form.lsb_exponent:g}"),
         ("infinity", "yes" if form.has_infinity else "no"),
         ("NaN", "yes" if form.has_nan else "no"),
@@ -129,6 +129,10 @@ def _datapath(name: str) -> str:
 
 
 def _operand(scheme: OperandScheme) -> str:
+    if scheme.granularity is Granularity.NONE:
+        return f"{scheme.format}, cast without a scale"
+    if scheme.granularity is Granularity.BLOCK:
+        return f"{scheme.format}, with the blocks and scales of the format"
     parts = [scheme.format, f"granularity {scheme.granularity.value}"]
     if scheme.group_size:
         parts.append(f"groups of {scheme.group_size}")

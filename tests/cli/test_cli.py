@@ -81,6 +81,8 @@ EXPLAINED = {
     "nvfp4": ["format nvfp4", "16 consecutive elements share one scale", "datapath nvfp4", "scheme nvfp4"],
     "w4a8_mixpe": ["datapath w4a8_mixpe", "as wide as a group needs", "scheme w4a8_mixpe", "groups of 128"],
     "w8a8_static_mse": ["scheme w8a8_static_mse", "range mse"],
+    "w4a16_mixpe": ["fp16, cast without a scale", "int8, granularity row, symmetric, dynamic"],
+    "mxfp4": ["format mxfp4", "mxfp4, with the blocks and scales of the format"],
     "mixpe_w4a8": ["PE mixpe_w4a8", "int8 x uint4", "20 bit (worst case of 128 products; at least 12)"],
     "horowitz_45nm": ["technology horowitz_45nm", "45 nm, 0.9 V", "integer_multiply a_bits=8, b_bits=8: 0.2 energy_pj"],
     "tiny_llama": ["model tiny_llama", "perplexity", "CC0-1.0"],
