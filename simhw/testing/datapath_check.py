@@ -24,7 +24,7 @@ from simhw.gemm.definition import define
 from simhw.gemm.engine import prepare_weights
 from simhw.gemm.operand import Operand
 from simhw.testing.classes import InputClass
-from simhw.testing.dot_check import LENGTHS, as_number, define_dot, describe
+from simhw.testing.dot_check import LENGTHS, as_number, define_case, describe
 from simhw.testing.operands import stressed_codes, stresses_of
 from simhw.testing.report import Disagreement, Input, Number, Report, Tally, same
 from simhw.testing.shrinking import DotCase, shrink
@@ -125,7 +125,7 @@ def define_matmul(
                 a_format=left.format,
                 b_format=right.format,
             )
-            exact = define_dot(datapath.accumulator, dot)
+            exact = define_case(datapath.accumulator, dot)
             rounded = isinstance(exact, Fraction) and not whole
             row.append(round_to_precision(exact, FLOAT32) if rounded and isinstance(exact, Fraction) else exact)
         rows.append(row)

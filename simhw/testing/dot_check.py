@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from simhw.accumulators import Accumulator, Exact, IntegerAccumulator, wrap
+from simhw.accumulators import Accumulator, Exact, IntegerAccumulator
 from simhw.errors import InputError
-from simhw.formats import get_element_format
+from simhw.gemm.one_dot import define_dot
 from simhw.testing.classes import InputClass
 from simhw.testing.operands import STRESSES, single_products, stressed_codes, stresses_of
 from simhw.testing.report import Disagreement, Input, Number, Report, Tally, same
@@ -62,7 +62,7 @@ def check_accumulator(
         raise InputError(f"tries is {tries} and lengths are {lengths}; both must be at least 1")
 
     def outcome(case: DotCase) -> tuple[Number, Number]:
-        expected = define_dot(accumulator, case)
+        expected = define_case(accumulator, case)
         return expected, as_number(dot(np.array(case.a_values), np.array(case.b_values), case.c))
 
     tally = Tally()
@@ -128,19 +128,9 @@ def _addend(case: DotCase, rng: np.random.Generator) -> float:
     return float(np.float16(max(-65504.0, min(65504.0, value))))
 
 
-def define_dot(accumulator: Accumulator, case: DotCase) -> Number:
-    """Return what an accumulator's definition gives, an integer register's width included."""
-    unit = Fraction(2) ** sum(get_element_format(name).lsb_exponent for name in (case.a_format, case.b_format))
-    if isinstance(accumulator, IntegerAccumulator):
-        a, b = (
-            [int(Fraction(value) / Fraction(2) ** get_element_format(name).lsb_exponent) for value in values]
-            for values, name in ((case.a_values, case.a_format), (case.b_values, case.b_format))
-        )
-        return accumulator.dot_integers(a, b, int(Fraction(case.c) / unit)) * unit
-    exact = accumulator.dot(case.a_values, case.b_values, case.c)
-    if not isinstance(accumulator, Exact) or accumulator.bits is None or not isinstance(exact, Fraction):
-        return exact
-    return wrap(int(exact / unit), accumulator.bits) * unit
+def define_case(accumulator: Accumulator, case: DotCase) -> Number:
+    """Return what an accumulator's definition gives for a case."""
+    return define_dot(accumulator, case.a_values, case.b_values, case.c, formats=(case.a_format, case.b_format))
 
 
 def as_number(result: Any) -> Number:

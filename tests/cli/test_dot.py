@@ -32,7 +32,7 @@ def test_trace_of_values(capsys, save):
     assert "3 values (float32) encoded to e4m3, 1 rounded" in lines[1]
     small = next(line for line in lines if line.startswith("k = 1"))
     assert small.split()[3:5] == ["0x1", "0x38"]
-    product, exponent, shift, bits_lost, lost, total = small.split()[7:]
+    numbers = small.split()[7:]
     assert (product, exponent, shift, bits_lost, lost, total) == (
         "0.001953125",
         "-6",
