@@ -10,7 +10,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-PANEL = 64
+PANEL = 128
 ZERO = -8192
 """Exponent that marks a zero or special operand."""
 _MARKED = -4096
@@ -46,6 +46,7 @@ def aligned_general(
     top = np.zeros(PANEL, np.int16)
     scale = np.zeros(PANEL, np.float64)
     totals = np.zeros(PANEL, np.float64)
+    work = np.zeros((3, PANEL), np.float64)
     for j0 in range(0, n, PANEL):
         width = min(PANEL, n - j0)
         for k in range(depth):
@@ -61,9 +62,14 @@ def aligned_general(
                 stop = start + block
                 _largest_exponent(a_exponent[i, start:stop], exponents[start:stop], zero_exponent, top)
                 align_carried(carried, top, scale, totals, zero_exponent, minimum, fraction_bits)
-                for k in range(start, stop):
+                whole = stop - block % 4
+                for k in range(start, whole, 4):
+                    _add_four(a[i, k], a[i, k + 1], a[i, k + 2], a[i, k + 3], values[k : k + 4], scale, totals)
+                for k in range(whole, stop):
                     _add_product(a[i, k], values[k], scale, totals)
-                round_totals(totals, top, carried, fraction_bits, significand, minimum, largest, beyond, toward_zero)
+                round_totals(
+                    totals, top, carried, work, fraction_bits, significand, minimum, largest, beyond, toward_zero
+                )
             for j in range(width):
                 out[i, j0 + j] = np.float32(carried[j])
 
@@ -112,10 +118,28 @@ def _add_product(a: float, b: NDArray[np.float64], scale: NDArray[np.float64], t
 
 
 @nb.njit(cache=True, nogil=True)
+def _add_four(
+    a0: float,
+    a1: float,
+    a2: float,
+    a3: float,
+    b: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    totals: NDArray[np.float64],
+) -> None:
+    for j in range(PANEL):
+        s = scale[j]
+        low = np.trunc((a0 * b[0, j]) * s) + np.trunc((a1 * b[1, j]) * s)
+        high = np.trunc((a2 * b[2, j]) * s) + np.trunc((a3 * b[3, j]) * s)
+        totals[j] += low + high
+
+
+@nb.njit(cache=True, nogil=True)
 def round_totals(
     totals: NDArray[np.float64],
     top: NDArray[np.int16],
     carried: NDArray[np.float64],
+    work: NDArray[np.float64],
     fraction_bits: int,
     significand: int,
     minimum: int,
@@ -123,10 +147,11 @@ def round_totals(
     beyond: float,
     toward_zero: bool,
 ) -> None:
-    """Round each total, in units of ``2**(top - fraction_bits)``, once to the register; -0 becomes +0."""
-    unit = np.zeros(PANEL, np.float64)
-    last = np.zeros(PANEL, np.float64)
-    steps = np.zeros(PANEL, np.float64)
+    """Round each total, in units of ``2**(top - fraction_bits)``, once to the register; -0 becomes +0.
+
+    ``work`` (3, columns) holds what needs no memory of its own.
+    """
+    unit, last, steps = work[0], work[1], work[2]
     unit_bits, last_bits, steps_bits = unit.view(np.int64), last.view(np.int64), steps.view(np.int64)
     for j in range(PANEL):
         unit_bits[j] = (np.int64(1023 - fraction_bits) + np.int64(top[j])) << np.int64(52)

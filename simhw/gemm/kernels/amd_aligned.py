@@ -6,7 +6,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-PANEL = 64
+PANEL = 128
 NO_PRODUCT = -400
 """Exponent of a product that is zero: below that of every other, and of every addend."""
 _MARKED = -4096
@@ -38,6 +38,9 @@ def amd_aligned(
     top = np.zeros(PANEL, np.int64)
     other_top = np.zeros(PANEL, np.int64)
     totals = np.zeros(PANEL, np.float64)
+    work = np.zeros((4, PANEL), np.float64)
+    scale = np.zeros(PANEL, np.float64)
+    largest = np.zeros(PANEL, np.int16)
     other = np.zeros(PANEL, np.float64)
     for j0 in range(0, n, PANEL):
         width = min(PANEL, n - j0)
@@ -52,12 +55,12 @@ def amd_aligned(
                 x, ex = a[i, start : start + block], a_exponent[i, start : start + block]
                 y, ey = values[start : start + block], exponents[start : start + block]
                 if interleaved:
-                    sum_products(x[0::2], ex[0::2], y[0::2], ey[0::2], fraction_bits, top, totals)
-                    sum_products(x[1::2], ex[1::2], y[1::2], ey[1::2], fraction_bits, other_top, other)
-                    join(totals, top, other, other_top)
+                    sum_products(x[0::2], ex[0::2], y[0::2], ey[0::2], fraction_bits, largest, scale, top, totals)
+                    sum_products(x[1::2], ex[1::2], y[1::2], ey[1::2], fraction_bits, largest, scale, other_top, other)
+                    join(totals, top, other, other_top, work)
                 else:
-                    sum_products(x, ex, y, ey, fraction_bits, top, totals)
-                add_carried(totals, top, carried, fraction_bits, sum_bits, interleaved)
+                    sum_products(x, ex, y, ey, fraction_bits, largest, scale, top, totals)
+                add_carried(totals, top, carried, work, fraction_bits, sum_bits, interleaved)
             for j in range(width):
                 out[i, j0 + j] = np.float32(carried[j])
 
@@ -69,12 +72,15 @@ def sum_products(
     b: NDArray[np.float64],
     b_exponent: NDArray[np.int16],
     fraction_bits: int,
+    largest: NDArray[np.int16],
+    scale: NDArray[np.float64],
     top: NDArray[np.int64],
     totals: NDArray[np.float64],
 ) -> None:
-    """Set ``totals``, in units of ``2**(top - fraction_bits)``, to the sums of products cut off at that unit."""
-    largest = np.empty(PANEL, np.int16)
-    scale = np.empty(PANEL, np.float64)
+    """Set ``totals``, in units of ``2**(top - fraction_bits)``, to the sums of products cut off at that unit.
+
+    ``largest`` and ``scale`` are overwritten.
+    """
     scale_bits = scale.view(np.int64)
     for j in range(PANEL):
         largest[j] = np.int16(NO_PRODUCT)
@@ -96,10 +102,13 @@ def sum_products(
 
 @nb.njit(cache=True, nogil=True)
 def join(
-    totals: NDArray[np.float64], top: NDArray[np.int64], other: NDArray[np.float64], other_top: NDArray[np.int64]
+    totals: NDArray[np.float64],
+    top: NDArray[np.int64],
+    other: NDArray[np.float64],
+    other_top: NDArray[np.int64],
+    scale: NDArray[np.float64],
 ) -> None:
-    """Add ``other`` to ``totals``, both rounded down to the unit of the larger exponent."""
-    scale = np.empty((2, PANEL), np.float64)
+    """Add ``other`` to ``totals``, both rounded down to the unit of the larger exponent; ``scale`` is overwritten."""
     bits = scale.view(np.int64)
     for j in range(PANEL):
         larger = max(top[j], other_top[j])
@@ -115,16 +124,18 @@ def add_carried(
     totals: NDArray[np.float64],
     top: NDArray[np.int64],
     carried: NDArray[np.float64],
+    work: NDArray[np.float64],
     fraction_bits: int,
     sum_bits: int,
     interleaved: bool,
 ) -> None:
-    """Align sum and carried result, add, round down to ``sum_bits``, then to nearest even in fp32."""
-    to_units = np.empty((2, PANEL), np.float64)
-    unit = np.empty(PANEL, np.float64)
+    """Align sum and carried result, add, round down to ``sum_bits``, then to nearest even in fp32.
+
+    ``work`` (4, columns) is overwritten.
+    """
+    to_units, unit, kept = work[:2], work[2], work[3]
     to_bits, unit_bits = to_units.view(np.int64), unit.view(np.int64)
     bits = carried.view(np.int64)
-    kept = np.empty(PANEL, np.float64)
     one = np.int64(1023)
     extra = np.float64(1 << (sum_bits + 1 - fraction_bits))
     for j in range(PANEL):

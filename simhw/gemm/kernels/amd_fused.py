@@ -6,7 +6,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-PANEL = 64
+PANEL = 128
 
 
 @nb.njit(cache=True, nogil=True)
@@ -19,6 +19,7 @@ def fused_sums(a: NDArray[np.float64], b: NDArray[np.float64], out: NDArray[np.f
     n = b.shape[1]
     panel = np.zeros((depth, PANEL), np.float64)
     carried = np.zeros(PANEL, np.float64)
+    work = np.zeros((3, PANEL), np.float64)
     for j0 in range(0, n, PANEL):
         width = min(PANEL, n - j0)
         for k in range(depth):
@@ -28,23 +29,30 @@ def fused_sums(a: NDArray[np.float64], b: NDArray[np.float64], out: NDArray[np.f
             for j in range(width):
                 carried[j] = out[i, j0 + j]
             for k in range(0, depth, 4):
-                add_four(a[i, k], a[i, k + 1], a[i, k + 2], a[i, k + 3], panel[k : k + 4], carried)
+                add_four(a[i, k], a[i, k + 1], a[i, k + 2], a[i, k + 3], panel[k : k + 4], carried, work)
             for j in range(width):
                 out[i, j0 + j] = np.float32(carried[j])
 
 
 @nb.njit(cache=True, nogil=True)
-def add_four(a0: float, a1: float, a2: float, a3: float, b: NDArray[np.float64], carried: NDArray[np.float64]) -> None:
+def add_four(
+    a0: float,
+    a1: float,
+    a2: float,
+    a3: float,
+    b: NDArray[np.float64],
+    carried: NDArray[np.float64],
+    work: NDArray[np.float64],
+) -> None:
     """Set ``carried`` to the fp32 nearest to itself plus four products.
 
     The five terms become an expansion of numbers that do not overlap (Shewchuk, Adaptive Precision Floating-Point
     Arithmetic, 1997, GROW-EXPANSION), from the smallest to the largest; the largest is then rounded to odd, which makes
     the rounding to fp32 that follows a correct one (Boldo and Melquiond, 2008: 53 >= 24 + 2 bits).
+    ``work`` (3, columns) is overwritten.
     """
-    result = np.empty(PANEL, np.float64)
+    result, rest, plain = work[0], work[1], work[2]
     bits = result.view(np.int64)
-    rest = np.empty(PANEL, np.float64)
-    plain = np.empty(PANEL, np.float64)
     for j in range(PANEL):
         p0, p1, p2, p3, c = a0 * b[0, j], a1 * b[1, j], a2 * b[2, j], a3 * b[3, j], carried[j]
         plain[j] = (p0 + p1) + (p2 + p3) + c

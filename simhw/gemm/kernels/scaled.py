@@ -49,6 +49,7 @@ def scaled_groups(
     top = np.zeros(PANEL, np.int16)
     scale = np.zeros(PANEL, np.float64)
     totals = np.zeros(PANEL, np.float64)
+    work = np.zeros((3, PANEL), np.float64)
     for j0 in range(0, n, PANEL):
         width = min(PANEL, n - j0)
         for k in range(depth):
@@ -85,7 +86,9 @@ def scaled_groups(
                     _add_term(
                         sums[g], a_significand[i, at], significands[at], places[g], top, fraction_bits, scale, totals
                     )
-                round_totals(totals, top, carried, fraction_bits, significand, minimum, largest, beyond, toward_zero)
+                round_totals(
+                    totals, top, carried, work, fraction_bits, significand, minimum, largest, beyond, toward_zero
+                )
             for j in range(width):
                 out[i, j0 + j] = np.float32(carried[j])
 
