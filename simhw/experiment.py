@@ -198,7 +198,7 @@ def _run_one(
         scheme=scheme,
         method=method,
         static=static,
-        chain=machine.rows if machine.dataflow == "weight_stationary" else None,
+        chain=machine.rows if get_dataflow(machine.dataflow).sums_along_rows else None,
     )
     result = execute(graph, dataset.inputs, arithmetic, batch=network.batch, progress=progress)
     seconds = time.perf_counter() - started

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from simhw.accumulators import Exact
+from simhw.accumulators import Aligned, Exact
 from simhw.arrays import Gemm, Grouping, Overlap, Schedule, array_area, dequantization_work, schedule
 from simhw.costs import CostTable, FloatAdd, FloatMultiply, load_table
 from simhw.executor import Step
@@ -20,6 +20,8 @@ FP32_MULTIPLY = FloatMultiply(exponent_bits=8, significand_bits=24)
 QUANTIZATION = VectorWork(adds=1, multiplies=1)
 """Per activation: compare for the largest magnitude, multiply by the reciprocal scale."""
 PARTIAL_SUM_BITS = 32
+ALIGNED_CARRY_BITS = 9
+"""Sign, two integer bits of a product and the carries of up to 33 terms above the fraction bits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +70,8 @@ def accumulator_bits(datapath: Datapath, steps: Iterable[Step]) -> int:
         return pe.fixed_accumulator_bits
     if isinstance(datapath.accumulator, Exact) and datapath.accumulator.bits is not None:
         return datapath.accumulator.bits
+    if isinstance(datapath.accumulator, Aligned):
+        return datapath.accumulator.fraction_bits + ALIGNED_CARRY_BITS
     needed = [_bits_of(pe, step) for step in steps if step.k]
     return max(needed, default=pe.group_accumulator_bits(1))
 
@@ -122,6 +126,7 @@ def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> C
         gemm,
         grouping=Grouping(dequantization=where, dequantizers=pe.dequantizers, group_size=group),
         weight_streams=plan.weight_streams,
+        activation_streams=plan.activation_streams,
         columns=machine.columns,
         zero_points=step.weight.zero_points,
     )

@@ -51,6 +51,6 @@ def main(arguments: list[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("simhw: interrupted; no result file is half-written", err=True)
-        return 130
+        click.echo("simhw: interrupted; no result file is half-written; run the command again", err=True)
+        return 2
     return code if isinstance(code, int) else 0

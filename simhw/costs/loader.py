@@ -56,7 +56,7 @@ def load_table(name: str) -> CostTable:
         InputError: there is no such table.
     """
     if name not in table_names():
-        raise unknown_name("table", name, table_names())
+        raise unknown_name("technology", name, table_names())
     return parse_table((resources.files("simhw.costs.tables") / f"{name}.toml").read_text("utf-8"), name)
 
 

@@ -245,5 +245,5 @@ def test_a_table_without_a_required_part_is_refused():
 
 
 def test_unknown_table_names_the_nearest():
-    with pytest.raises(InputError, match="table is 'horowitz', which is not known; nearest: horowitz_45nm"):
+    with pytest.raises(InputError, match="technology is 'horowitz', which is not known; nearest: horowitz_45nm"):
         load_table("horowitz")
