@@ -20,6 +20,8 @@ from simhw.accumulators.rounding import (
     exponent_of,
     round_to_precision,
 )
+from simhw.errors import InputError
+from simhw.formats.rounding import Rounding
 
 
 class Order(enum.Enum):
@@ -46,7 +48,8 @@ class Aligned:
 
     Attributes:
         block: products that are summed at once (L).
-        fraction_bits: bits kept below the largest exponent of the block (F); the rest is cut off, toward zero.
+        fraction_bits: bits kept below the largest exponent of the block (F).
+        alignment: what becomes of the rest: cut off, toward zero, as tensor cores do, or rounded to nearest even.
         zero_exponent: exponent that a zero term takes part with in the search for the largest.
         result: precision and rounding of each block's result.
         minimum_exponents: exponents of the smallest normal numbers of a's and b's formats; below, significands are
@@ -62,6 +65,11 @@ class Aligned:
     minimum_exponents: tuple[int, int]
     order: Order = Order.SEQUENTIAL
     addend: Addend = Addend.FUSED
+    alignment: Rounding = Rounding.TOWARD_ZERO
+
+    def __post_init__(self) -> None:
+        if self.alignment not in (Rounding.TOWARD_ZERO, Rounding.NEAREST_EVEN):
+            raise InputError(f"alignment is {self.alignment}, must be toward_zero or nearest_even; choose one of them")
 
     @property
     def kind(self) -> str:
@@ -71,7 +79,8 @@ class Aligned:
     @property
     def name(self) -> str:
         """Short name."""
-        return f"aligned L={self.block} F={self.fraction_bits}, {self.result.name}"
+        how = "" if self.alignment is Rounding.TOWARD_ZERO else " to nearest"
+        return f"aligned L={self.block} F={self.fraction_bits}{how}, {self.result.name}"
 
     def dot(self, a: Sequence[float], b: Sequence[float], c: float = 0.0) -> Number:
         """Return the result for operands given as exact values; infinities and NaN follow IEEE 754."""
@@ -102,7 +111,8 @@ class Aligned:
             exponent = max(exponent_of(addend), self.result.minimum_exponent)
         terms.append((addend, exponent))
         unit = Fraction(2) ** (max(e for _, e in terms) - self.fraction_bits)
-        total = sum(math.trunc(value / unit) for value, _ in terms) * unit
+        cut = math.trunc if self.alignment is Rounding.TOWARD_ZERO else round
+        total = sum(cut(value / unit) for value, _ in terms) * unit
         return round_to_precision(total, self.result)
 
     def _add_after(self, total: Number, c: float) -> Number:

@@ -12,18 +12,25 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.accumulators.rounding import Precision
+from simhw.accumulators.rounding import FLOAT16, Precision
 from simhw.errors import InputError
+from simhw.formats.rounding import Rounding
 from simhw.gemm.operand import Values
 from simhw.gemm.padding import as_float64, columns_last, results
 from simhw.gemm.plan import Plan
+from simhw.gemm.registers import has_half_conversion
 from simhw.gemm.threads import over_rows
 
 ALIGNED_FAST = "aligned_fast"
 """Numba: align and truncate by one multiplication and one conversion, columns in parallel."""
 ALIGNED_GENERAL = "aligned_general"
 """Numba: every term aligned and truncated in fp64, columns in parallel; takes infinities and NaN."""
+FLOAT32_INTEGERS = 24
 FLOAT64_INTEGERS = 53
+BYTE_RANGE = 126
+"""Largest exponent relative to the smallest product's that leaves room in a byte for the marks of zeros."""
+MARKED = -4096
+"""Exponents below this mark zeros, infinities and NaN."""
 
 
 class BlockRules(Protocol):
@@ -71,37 +78,38 @@ class Factors:
         return cls(values=values, exponents=exponents)
 
 
-def plan_blocks(rules: BlockRules, smallest: int, largest: int, *, finite: bool) -> Plan:
-    """Choose a kernel for products and sums whose exponents lie in ``smallest..largest``.
+def plan_blocks(rules: BlockRules, smallest: int, largest: int, *, finite: bool, bits: int = 22) -> Plan:
+    """Choose a kernel for products of ``bits`` bits, they and their sums having exponents in ``smallest..largest``.
 
     Raises InputError where a block's sum would not fit even fp64.
     """
     # Products of two significands are below 4; block + 1 terms are added.
-    bits = rules.fraction_bits + 2 + rules.block.bit_length()
-    if bits > FLOAT64_INTEGERS:
+    needed = rules.fraction_bits + 2 + rules.block.bit_length()
+    if needed > FLOAT64_INTEGERS:
         raise InputError(
-            f"fraction_bits is {rules.fraction_bits}, a sum of {rules.block} products then needs {bits} bits, "
+            f"fraction_bits is {rules.fraction_bits}, a sum of {rules.block} products then needs {needed} bits, "
             f"at most {FLOAT64_INTEGERS} are carried; choose fewer fraction bits or a shorter block"
         )
     certified = (
         finite
-        and rules.result.toward_zero
-        and smallest >= max(rules.zero_exponent, -60)
+        and bits <= FLOAT32_INTEGERS
+        and _has_fast_register(rules.result)
+        and smallest >= -60
         and largest < 120
-        and rules.block % 2 == 0
         and rules.fraction_bits <= 26
+        and _alignment(rules) is Rounding.TOWARD_ZERO
     )
     if certified:
         return Plan(
             kernel=ALIGNED_FAST,
             why=(
                 f"products are exact in fp32, their exponents lie in {smallest}..{largest}, so that alignment is one "
-                "exact scaling and truncation one conversion; eight terms fit 32 bits"
+                "exact scaling and truncation one conversion; up to 8 or 16 terms fit 32 bits, their sums fp64"
             ),
         )
     return Plan(
         kernel=ALIGNED_GENERAL,
-        why=f"terms are exact in fp64, and so are their sums, which need {bits} bits of {FLOAT64_INTEGERS}",
+        why=f"terms are exact in fp64, and so are their sums, which need {needed} bits of {FLOAT64_INTEGERS}",
     )
 
 
@@ -114,28 +122,80 @@ def chain_blocks(
     return _general(rules, a, b, c)
 
 
+def _alignment(rules: BlockRules) -> Rounding:
+    """Return how aligned terms are cut: truncated, unless the accumulator says otherwise."""
+    return getattr(rules, "alignment", Rounding.TOWARD_ZERO)
+
+
+def _has_fast_register(result: Precision) -> bool:
+    """Return whether the fast kernel has the register: fp32 or shorter, truncating, or fp16 to nearest even."""
+    if result == FLOAT16:
+        return has_half_conversion()
+    return result.toward_zero and result.significand_bits <= FLOAT32_INTEGERS and result.minimum_exponent <= -126
+
+
 def _fast(rules: BlockRules, a: Factors, b: Factors) -> NDArray[np.float32]:
     from simhw.gemm.kernels.aligned import aligned_fast
 
     x = np.ascontiguousarray(a.values, np.float32)
-    y, ey = columns_last(b.values.astype(np.float32, copy=False)), columns_last(b.exponents)
+    y = columns_last(b.values.astype(np.float32, copy=False))
+    ex, ey, base = _relative_exponents(a.exponents, b.exponents)
+    ey = columns_last(ey)
+    part = _terms_per_int32(rules, x, y)
+    mask = -(1 << (FLOAT32_INTEGERS - rules.result.significand_bits))
     out = results(a.values, b.values, None)
 
     def work(i: int, first: int, last: int) -> None:
         aligned_fast(
             x[i, first:last],
-            a.exponents[i, first:last],
+            ex[i, first:last],
             y[i],
             ey[i],
             out[i, first:last],
+            base,
             rules.block,
+            part,
             rules.fraction_bits,
             rules.zero_exponent,
-            53 - rules.result.significand_bits,
+            rules.result.minimum_exponent,
+            mask,
+            rules.result == FLOAT16,
         )
 
     over_rows(work, x.shape[0], x.shape[1])
     return out
+
+
+def _relative_exponents(
+    a: NDArray[np.int16], b: NDArray[np.int16]
+) -> tuple[NDArray[np.int8] | NDArray[np.int16], NDArray[np.int8] | NDArray[np.int16], int]:
+    """Return exponents above the smallest that occurs, marks such that no sum with one is above -1, and the base.
+
+    Bytes where they hold every sum, as they do for operands of up to 16 bits in use: four times as many fit a vector
+    register as float32 values.
+    """
+    marked = a < MARKED, b < MARKED
+    lows = [int(np.min(v, where=~m, initial=np.iinfo(np.int16).max)) for v, m in zip((a, b), marked, strict=True)]
+    lows = [0 if low == np.iinfo(np.int16).max else low for low in lows]
+    spans = [max(int(v.max()) - low, 0) for v, low in zip((a, b), lows, strict=True)]
+    kind: type[np.int8] | type[np.int16] = np.int8 if sum(spans) <= BYTE_RANGE else np.int16
+    left = np.where(marked[0], -(spans[1] + 1), a - lows[0]).astype(kind)
+    right = np.where(marked[1], -(spans[0] + 1), b - lows[1]).astype(kind)
+    return left, right, sum(lows)
+
+
+def _terms_per_int32(rules: BlockRules, a: NDArray[np.float32], b: NDArray[np.float32]) -> int:
+    """Return how many aligned products int32 holds, 16 or 8; 0: a whole block of them and the carried result.
+
+    A product of significands is below four, or as far below as the largest significands that occur are below two.
+    """
+    room = (1 << 31) - (2 << rules.fraction_bits)
+    if rules.block * (4 << rules.fraction_bits) <= room:
+        return 0
+    largest = 1.0
+    for values in (a, b):
+        largest *= 1 + float((values.view(np.int32) & 0x7FFFFF).max()) / (1 << 23)
+    return 16 if 16 * largest * (1 << rules.fraction_bits) <= room else 8
 
 
 def _general(rules: BlockRules, a: Factors, b: Factors, c: NDArray[np.float32] | None) -> NDArray[np.float32]:
@@ -156,6 +216,7 @@ def _general(rules: BlockRules, a: Factors, b: Factors, c: NDArray[np.float32] |
             rules.fraction_bits,
             rules.zero_exponent,
             *register(rules.result),
+            _alignment(rules) is not Rounding.TOWARD_ZERO,
         )
 
     over_rows(work, x.shape[0], x.shape[1])

@@ -13,7 +13,7 @@ from simhw.accumulators.tensor_cores import tensor_core
 from simhw.formats import decode, encode
 from simhw.gemm.alignment import ALIGNED_FAST, ALIGNED_GENERAL
 from simhw.gemm.extent import Extent, extent_of
-from simhw.gemm.kernels import aligned, sequential
+from simhw.gemm.kernels import aligned, rounded, saturate, sequential
 from simhw.gemm.kernels.sequential import sequential_fma
 from simhw.gemm.paths.exact import DGEMM, DGEMM_SPLIT, SGEMM
 from simhw.gemm.plan import Plan, group_sums, plan_sum
@@ -96,12 +96,45 @@ HOT_LOOPS = {
         sequential._four_rows,
         (np.ones((4, 8), np.float32), WIDE, np.zeros_like(WIDE[:4])),
     ),
-    "_add_eight": (aligned._add_eight, (np.ones(8, np.float32), ROWS, COLUMN, np.zeros(128))),
+    "_add_sixteen": (
+        aligned._add_sixteen,
+        (np.ones(16, np.float32), np.ones((16, 128), np.float32), COLUMN, np.zeros(128, np.int32)),
+    ),
+    "_clamped": (
+        saturate._clamped,
+        (np.ones(8, np.float32), ROWS, np.zeros(128, np.float32), np.zeros(128, np.float32), np.ones(6, np.float32)),
+    ),
+    "sum_half": (rounded.sum_half, (ROWS[:, :8].copy(), ROWS, np.zeros((8, 128), np.float32))),
+    "sum_nearest": (
+        rounded.sum_nearest,
+        (ROWS[:, :8].copy(), ROWS, np.zeros((8, 128), np.float32), np.ones(10, np.float32)),
+    ),
+    "sum_nearest_odd": (
+        rounded.sum_nearest_odd,
+        (ROWS[:, :8].copy(), ROWS, np.zeros((8, 128), np.float32), np.ones(10, np.float32)),
+    ),
+    "sum_directed": (
+        rounded.sum_directed,
+        (ROWS[:, :8].copy(), ROWS, np.zeros((8, 128), np.float32), np.ones(10, np.float32)),
+    ),
     "_largest_exponent": (
         aligned._largest_exponent,
-        (np.ones(8, np.int16), ROWS.astype(np.int16), np.zeros(128, np.int16)),
+        (np.ones(8, np.int8), ROWS.astype(np.int8), np.zeros(128, np.int8)),
     ),
 }
+
+
+OPERATIONS = {
+    "_four_rows": "vfmadd",
+    "_add_sixteen": "cvttps2dq",
+    "_largest_exponent": "pmaxsb",
+    "_clamped": "vminps",
+    "sum_half": "vcvtps2ph",
+    "sum_nearest": "vmaxps",
+    "sum_nearest_odd": "vmaxps",
+    "sum_directed": "vmaxps",
+}
+"""One instruction of each loop, which must occur with vector registers."""
 
 
 @pytest.mark.parametrize("name", HOT_LOOPS)
@@ -111,7 +144,7 @@ def test_hot_loops_are_vectorised(name):
     fresh = nb.njit(nogil=True)(function.py_func)  # compiled here: what the disk cache returns has no assembly
     fresh(*arguments)
     assembly = next(iter(fresh.overloads.values())).library.get_asm_str()
-    operation = {"_four_rows": "vfmadd", "_add_eight": "cvttps2dq", "_largest_exponent": "pmaxsw"}[name]
+    operation = OPERATIONS[name]
     vector = [line for line in assembly.splitlines() if operation in line and ("ymm" in line or "zmm" in line)]
     if platform.machine() not in ("x86_64", "AMD64"):
         pytest.skip("the names of vector instructions are checked on x86-64 only")

@@ -32,11 +32,13 @@ def aligned_general(
     largest: float,
     beyond: float,
     toward_zero: bool,
+    nearest: bool,
 ) -> None:
     """Chain blocks into ``out`` (m, n), which holds c on entry; operands are (m, k) and (k, n), k a multiple of block.
 
     ``significand``, ``minimum``, ``largest`` describe the register of a block's result: precision, exponent of its
     smallest normal number, largest finite number; ``beyond`` is what larger magnitudes become.
+    ``nearest`` rounds aligned terms to nearest even; else they are truncated.
     """
     m, depth = a.shape
     n = b.shape[1]
@@ -62,10 +64,14 @@ def aligned_general(
                 stop = start + block
                 _largest_exponent(a_exponent[i, start:stop], exponents[start:stop], zero_exponent, top)
                 align_carried(carried, top, scale, totals, zero_exponent, minimum, fraction_bits)
-                whole = stop - block % 4
+                whole = start if nearest else stop - block % 4
+                if nearest:
+                    _align_nearest(carried, scale, totals)
+                    for k in range(start, stop):
+                        _add_nearest(a[i, k], values[k], scale, totals)
                 for k in range(start, whole, 4):
                     _add_four(a[i, k], a[i, k + 1], a[i, k + 2], a[i, k + 3], values[k : k + 4], scale, totals)
-                for k in range(whole, stop):
+                for k in range(stop if nearest else whole, stop):
                     _add_product(a[i, k], values[k], scale, totals)
                 round_totals(
                     totals, top, carried, work, fraction_bits, significand, minimum, largest, beyond, toward_zero
@@ -109,6 +115,18 @@ def align_carried(
         scale_bits[j] = (np.int64(1023 + fraction_bits) - block_top) << np.int64(52)
     for j in range(PANEL):
         totals[j] = np.trunc(carried[j] * scale[j])
+
+
+@nb.njit(cache=True, nogil=True)
+def _align_nearest(carried: NDArray[np.float64], scale: NDArray[np.float64], totals: NDArray[np.float64]) -> None:
+    for j in range(PANEL):
+        totals[j] = np.rint(carried[j] * scale[j])
+
+
+@nb.njit(cache=True, nogil=True)
+def _add_nearest(a: float, b: NDArray[np.float64], scale: NDArray[np.float64], totals: NDArray[np.float64]) -> None:
+    for j in range(PANEL):
+        totals[j] += np.rint((a * b[j]) * scale[j])
 
 
 @nb.njit(cache=True, nogil=True)

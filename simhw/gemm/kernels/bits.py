@@ -98,6 +98,17 @@ def to_odd(typing_context: Any, rounded: Any, error: Any) -> Any:  # noqa: ARG00
 
 
 @intrinsic
+def larger_sum(typing_context: Any, top: Any, x: Any, y: Any) -> Any:  # noqa: ARG001
+    """Return ``max(top, x + y)`` of integers of one type, which must hold the sum."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        total = builder.add(arguments[1], arguments[2])
+        return builder.select(builder.icmp_signed(">", total, arguments[0]), total, arguments[0])
+
+    return top(top, top, top), generate
+
+
+@intrinsic
 def to_half(typing_context: Any, x: Any) -> Any:  # noqa: ARG001
     """Return a float32 rounded to fp16 (to nearest even, subnormals and overflow to infinity included)."""
 

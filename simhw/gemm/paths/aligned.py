@@ -21,7 +21,8 @@ def plan(accumulator: Accumulator, k: int, a: Extent, b: Extent) -> Plan:
     assert isinstance(accumulator, Aligned)
     smallest = a.smallest_exponent + b.smallest_exponent
     largest = (k * a.largest * b.largest).bit_length() + a.unit + b.unit
-    return plan_blocks(accumulator, smallest, largest, finite=a.finite and b.finite)
+    bits = a.significand_bits + b.significand_bits
+    return plan_blocks(accumulator, smallest, largest, finite=a.finite and b.finite, bits=bits)
 
 
 def run(
