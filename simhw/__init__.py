@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from simhw.arrays import Gemm, schedule
     from simhw.errors import InputError
     from simhw.experiment import Experiment, run, run_experiment
-    from simhw.explain import explain
+    from simhw.explanation import explain
     from simhw.formats import decode, encode, quantize_blocks
     from simhw.gemm.matmul import matmul, plan
     from simhw.rows import Row
@@ -37,7 +37,7 @@ _HOMES = {
     "Row": "simhw.rows",
     "decode": "simhw.formats",
     "encode": "simhw.formats",
-    "explain": "simhw.explain",
+    "explain": "simhw.explanation",
     "matmul": "simhw.gemm.matmul",
     "plan": "simhw.gemm.matmul",
     "quantize_blocks": "simhw.formats",

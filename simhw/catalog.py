@@ -87,6 +87,12 @@ def _formats() -> dict[str, str]:
     return {name: describe(name) for name in format_names()}
 
 
+def _accumulators() -> dict[str, str]:
+    from simhw.accumulators.catalog import accumulator_names, get_accumulator
+
+    return {name: get_accumulator(name).description for name in accumulator_names()}
+
+
 def _datapaths() -> dict[str, str]:
     from simhw.gemm.datapaths import datapath_names, get_datapath
 
@@ -129,6 +135,7 @@ ENTRIES: Final = MappingProxyType[str, Callable[[], dict[str, str]]](
         "datapaths": _datapaths,
         "schemes": _schemes,
         "formats": _formats,
+        "accumulators": _accumulators,
         "pes": _pes,
         "dataflows": _dataflows,
         "technologies": _technologies,

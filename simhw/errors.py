@@ -18,6 +18,7 @@ _LISTED = {
     "datapath": "datapaths",
     "scheme": "schemes",
     "format": "formats",
+    "accumulator": "accumulators",
     "pe": "pes",
     "dataflow": "dataflows",
     "technology": "technologies",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
-from simhw.explain import explain
+from simhw.explanation import explain
 
 
 @click.command("explain")
 @click.argument("name")
-def command(name: str) -> None:
-    """Explain NAME: a format, datapath, scheme, PE or technology."""
-    click.echo(explain(name))
+@click.option("--k", type=int, metavar="K", help="Products per sum for worst cases and error bounds. [default: 4096]")
+def command(name: str, k: int | None) -> None:
+    """Explain NAME: a format, accumulator, datapath, scheme, PE or technology."""
+    click.echo(explain(name, k))

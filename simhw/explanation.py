@@ -14,15 +14,24 @@ TABLE_BITS = 8
 """Formats up to this width are listed code by code."""
 
 
-def explain(name: str) -> str:
-    """Return the explanation of every entry called ``name``. Raises InputError for a name that nothing has.
+def explain(name: str, k: int | None = None) -> str:
+    """Return the explanation of every entry called ``name``.
+
+    Args:
+        name: of a format, accumulator, datapath, scheme, PE, technology, model, ...
+        k: number of products that the worst-case widths and error bounds of sums are given for (the formulas are
+            those of :mod:`simhw.gemm.bounds`); None: 4096.
+
+    Raises:
+        InputError: a name that nothing has, or ``k`` below 1.
 
     >>> print(explain("e2m1").splitlines()[0])
     format e2m1
     """
     makers = {
         "formats": _format,
-        "datapaths": _datapath,
+        "accumulators": lambda entry: _accumulator(entry, k),
+        "datapaths": lambda entry: _datapath(entry, k),
         "schemes": _scheme,
         "pes": _pe,
         "technologies": _technology,
@@ -102,7 +111,14 @@ def _value(code: int, form: ElementFormat) -> str:
     return "-0" if negative_zero else f"{float(value):.6g}"
 
 
-def _datapath(name: str) -> str:
+def _accumulator(name: str, k: int | None) -> str:
+    from simhw.explanation_sums import accumulator_pairs
+
+    return _lines(f"accumulator {name}", accumulator_pairs(name, k))
+
+
+def _datapath(name: str, k: int | None) -> str:
+    from simhw.explanation_sums import datapath_pairs
     from simhw.gemm.datapaths import get_datapath
 
     datapath = get_datapath(name)
@@ -121,6 +137,7 @@ def _datapath(name: str) -> str:
                 "accumulator",
                 datapath.accumulator.name + (", as wide as a group needs" * datapath.accumulator_from_group),
             ),
+            *datapath_pairs(datapath, k),
             ("results", datapath.output),
             ("scheme", datapath.scheme),
             ("source", datapath.source),
