@@ -40,6 +40,8 @@ class Addend(enum.Enum):
     """It is a term of the first block, aligned and truncated like a product."""
     AFTER = "after"
     """The dot product starts from zero; c is added at the end with one rounding to nearest even."""
+    ABSENT = "absent"
+    """The dot product starts from zero and c is not added: the instruction was run without one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -114,7 +114,8 @@ def recorded(gpu: str, operands: str, result: str) -> Aligned:
 
     The recordings used ``mma.sync``. Where a part emulates FP8 through it, the composition is: Hopper with fp16
     result: two chained fp16 blocks of 16 in the order of pairs, c added last; Blackwell fp16 the same; Blackwell
-    fp32: its own FP8 block from zero, c added last with one rounding to nearest.
+    fp32: its own FP8 block from zero, c added last with one rounding to nearest. Hopper's FP8 sets with fp32 result
+    were taken without an addend: the c that stands beside them is not used.
     """
     if gpu not in RECORDED_ON:
         raise unknown_name("recorded GPU", gpu, RECORDED_ON)
@@ -129,4 +130,4 @@ def recorded(gpu: str, operands: str, result: str) -> Aligned:
             order=Order.PAIRS,
             addend=Addend.AFTER,
         )
-    return native if architecture == "hopper" else replace(native, addend=Addend.AFTER)
+    return replace(native, addend=Addend.ABSENT if architecture == "hopper" else Addend.AFTER)

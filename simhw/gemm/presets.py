@@ -170,7 +170,7 @@ def _matrix_cores() -> list[Datapath]:
 def _recorded() -> list[Datapath]:
     """Return a preset per recorded set: what the GPU's ``mma.sync`` did, emulations of FP8 included.
 
-    The sets of FP8 with fp32 result on H100 and H200 were recorded without their addends: give them zeros.
+    The sets of FP8 with fp32 result on H100 and H200 were recorded without their addends: these presets ignore c.
     """
     return [
         _preset(

@@ -214,7 +214,7 @@ def _aligned(accumulator: Aligned, a: list[float], b: list[float], c: float) -> 
             )
         held = round_to_precision(total, accumulator.result)
         yield _rounded(total, held, accumulator.result, "rounded")
-    if not fused and c:
+    if accumulator.addend is Addend.AFTER and c:
         nearest = FLOAT32 if accumulator.result.significand_bits > 11 else accumulator.result
         before = Fraction(held) + Fraction(c) if isinstance(held, Fraction) else None
         after = float(held) + c if before is None else round_to_precision(before, nearest)

@@ -40,7 +40,8 @@ def run(
     y = Factors.of(_fill_blocks(accumulator, b), minimum_b)
     if c is None or accumulator.addend is Addend.FUSED:
         return chain_blocks(plan, accumulator, x, y, c)
-    return _add_last(accumulator, chain_blocks(plan, accumulator, x, y, None), c)
+    sums = chain_blocks(plan, accumulator, x, y, None)
+    return sums if accumulator.addend is Addend.ABSENT else _add_last(accumulator, sums, c)
 
 
 def _add_last(accumulator: Aligned, sums: NDArray[np.float32], c: NDArray[np.float32]) -> NDArray[np.float32]:
