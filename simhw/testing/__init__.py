@@ -13,6 +13,7 @@ A model of one value at a time (ctypes, cocotb, plain Python) goes through :func
 test framework; :mod:`simhw.strategies` has the same inputs for Hypothesis.
 """
 
+from simhw.testing.block_check import check_blocks
 from simhw.testing.boundaries import boundary_codes, boundary_values
 from simhw.testing.classes import InputClass
 from simhw.testing.datapath_check import check_datapath
@@ -30,6 +31,7 @@ __all__ = [
     "boundary_codes",
     "boundary_values",
     "check_accumulator",
+    "check_blocks",
     "check_datapath",
     "check_format",
     "check_pe",

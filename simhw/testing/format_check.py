@@ -122,7 +122,7 @@ def _check_decode(decode: Callable[[Any], Any], fmt: ElementFormat, tally: Tally
     codes = codes.astype(fmt.code_dtype)
     got = as_values(decode(codes.copy()))
     _require_shape("decode", got, codes.size)
-    for code, value in zip(codes.tolist(), got.astype(np.float64).tolist(), strict=True):
+    for code, value in zip(codes.tolist(), _numbers(got), strict=True):
         expected = decode_exact(code, fmt)
         classes = (_class_of_code(expected, fmt),)
         if same(expected, value):
