@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 for _name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
     os.environ.pop(_name, None)  # they would slow the yardstick down
@@ -91,13 +92,13 @@ def rows(rounds: int = ROUNDS, sizes: tuple[tuple[int, int, int], ...] = SIZES) 
     """Yield one row per kernel and size."""
     torch.set_num_threads(1)
     for m, n, k in sizes:
-        yardstick = np.random.default_rng(0).standard_normal((m, k)).astype(np.float32)
-        other = np.random.default_rng(1).standard_normal((k, n)).astype(np.float32)
+        x = np.random.default_rng(0).standard_normal((m, k)).astype(np.float32)
+        y = np.random.default_rng(1).standard_normal((k, n)).astype(np.float32)
         for label, name, group, goal in KERNELS:
             datapath = get_datapath(name)
             a, b = _operands(datapath, m, n, k, group)
             path = multiply(a, b, datapath).plan.kernel
-            ratio = _ratio(lambda: yardstick @ other, lambda: multiply(a, b, datapath), rounds)
+            ratio = _ratio(partial(np.matmul, x, y), partial(multiply, a, b, datapath), rounds)
             yield GemmRow(kernel=label, m=m, n=n, k=k, ratio=ratio, goal=goal, path=path)
 
 

@@ -104,9 +104,7 @@ def _cost(
     lines: Sequence[Box],
 ) -> float:
     """Return how bad a place is: covering or leaving the frame is far worse than any distance."""
-    wide = Box(
-        left=box.left - MARGIN, bottom=box.bottom - MARGIN, right=box.right + MARGIN, top=box.top + MARGIN
-    )
+    wide = Box(left=box.left - MARGIN, bottom=box.bottom - MARGIN, right=box.right + MARGIN, top=box.top + MARGIN)
     leader = (point, box.nearest(*point))
     cost = 1000.0 * box.outside(frame) + math.dist(*leader)
     cost += 100.0 * sum(wide.overlap(marker) for marker in markers)

@@ -19,9 +19,7 @@ def significant(value: float, digits: int = 4) -> str:
         return "inf" if value > 0 else "-inf"
     if value == 0:
         return "0"
-    exponent = int(
-        f"{value:.{digits - 1}e}".partition("e")[2]
-    )  # after rounding: 99.996 has four digits as 100.0
+    exponent = int(f"{value:.{digits - 1}e}".partition("e")[2])  # after rounding: 99.996 has four digits as 100.0
     if exponent < -4:
         return f"{value:.{digits - 1}e}"
     return f"{value:,.{max(0, digits - 1 - exponent)}f}"

@@ -68,12 +68,8 @@ def render(rows: Sequence[Row], *, command: str) -> str:
     """
     if not rows:
         raise InputError("the page was asked for without any result row; run at least one datapath")
-    environment = Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
-    )
-    template = environment.from_string(
-        files("simhw.reports").joinpath("overview.html").read_text(encoding="utf-8")
-    )
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    template = environment.from_string(files("simhw.reports").joinpath("overview.html").read_text(encoding="utf-8"))
     return template.render(
         sections=[_section(model, group) for model, group in by_model(rows).items()],
         command=command,

@@ -48,9 +48,7 @@ def front_of(rows: Sequence[Row]) -> list[int]:
     """Return the indices of the rows on the front of less energy and a better leading metric."""
     nowhere = (math.nan, math.nan)
     sign = -1 if rows[0].metric_higher_is_better else 1
-    return pareto_front(
-        [(row.energy_total_pj, sign * row.metric) if plottable([row]) else nowhere for row in rows]
-    )
+    return pareto_front([(row.energy_total_pj, sign * row.metric) if plottable([row]) else nowhere for row in rows])
 
 
 def accuracy_against_energy(rows: Sequence[Row]) -> str:
@@ -131,9 +129,7 @@ def _label_points(
 ) -> None:
     """Write each name beside its point, with a thin line where it stands apart."""
     pixels = [(float(x), float(y)) for x, y in axes.transData.transform(points)]
-    fonts = [
-        FontProperties(size=LABEL_SIZE, weight="bold" if i in front else "normal") for i in range(len(names))
-    ]
+    fonts = [FontProperties(size=LABEL_SIZE, weight="bold" if i in front else "normal") for i in range(len(names))]
     edge = axes.get_window_extent()
     frame = Box(left=edge.x0 + 3, bottom=edge.y0 + 3, right=edge.x1 - 3, top=edge.y1 - 3)
     lines = []
@@ -147,9 +143,7 @@ def _label_points(
         x, y = pixels[i]
         end_x, end_y = box.nearest(x, y)
         if math.dist((x, y), (end_x, end_y)) > LEADER_FROM:
-            figure.add_artist(
-                Line2D([x, end_x], [y, end_y], color=MUTED, linewidth=0.6, transform=None, zorder=1)
-            )
+            figure.add_artist(Line2D([x, end_x], [y, end_y], color=MUTED, linewidth=0.6, transform=None, zorder=1))
         figure.text(
             (box.left + box.right) / 2,
             (box.bottom + box.top) / 2,
@@ -161,9 +155,7 @@ def _label_points(
         )
 
 
-def _sizes(
-    figure: Figure, texts: Sequence[str], fonts: Sequence[FontProperties]
-) -> list[tuple[float, float]]:
+def _sizes(figure: Figure, texts: Sequence[str], fonts: Sequence[FontProperties]) -> list[tuple[float, float]]:
     """Return the width and height of each text, in units of the SVG."""
     canvas = figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)
@@ -193,9 +185,7 @@ def energy_by_part(rows: Sequence[Row]) -> str:
             )
             start = [left + width for left, width in zip(start, widths, strict=True)]
         for place, (row, end) in enumerate(zip(rows, start, strict=True)):
-            axes.annotate(
-                _total(row), (end, place), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8
-            )
+            axes.annotate(_total(row), (end, place), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8)
         axes.set_yticks(list(places), row_names(rows))
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(len(rows) - 0.45, -0.55)
@@ -240,9 +230,7 @@ def layer_sqnr(rows: Sequence[Row]) -> str:
         axes.set_xlim(-0.5, len(shown) - 0.5)
         axes.set_ylim(len(layers) - 0.5, -0.5)
         axes.xaxis.tick_top()
-        axes.set_xticks(
-            range(len(shown)), [name for name, _ in shown], rotation=28, ha="left", rotation_mode="anchor"
-        )
+        axes.set_xticks(range(len(shown)), [name for name, _ in shown], rotation=28, ha="left", rotation_mode="anchor")
         every = 1 if with_values else math.ceil(len(layers) / 60)
         axes.set_yticks(range(0, len(layers), every), layers[::every], fontsize=7.5)
         axes.tick_params(length=0)

@@ -189,9 +189,7 @@ def test_standard_output_by_its_device_name():
 )
 class TestPlaces:
     def test_missing_folder(self, tmp_path, function):
-        with pytest.raises(
-            InputError, match=r"folder '.*missing' does not exist; create it or choose another place"
-        ):
+        with pytest.raises(InputError, match=r"folder '.*missing' does not exist; create it or choose another place"):
             function(tmp_path / "missing" / "rows.json")
         assert names(tmp_path) == []
 
@@ -209,9 +207,7 @@ class TestPlaces:
         monkeypatch.setattr(
             "simhw.writing.os.access", lambda folder, mode: (folder, mode) != (tmp_path, os.W_OK | os.X_OK)
         )
-        with pytest.raises(
-            InputError, match=r"is not writable; change its permissions or choose another place"
-        ):
+        with pytest.raises(InputError, match=r"is not writable; change its permissions or choose another place"):
             function(tmp_path / "rows.json")
         assert names(tmp_path) == []
 

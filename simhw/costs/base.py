@@ -132,9 +132,7 @@ class CostTable:
             InputError: the capacity is not positive.
         """
         if not capacity_kib > 0:
-            raise InputError(
-                f"SRAM capacity is {capacity_kib} KiB, must be greater than 0; give it in KiB, as in 128"
-            )
+            raise InputError(f"SRAM capacity is {capacity_kib} KiB, must be greater than 0; give it in KiB, as in 128")
         found = self._entries("sram_write", Quantity.ENERGY) if write else ()
         points = sorted(
             (entry.get("capacity_kib"), entry.value / entry.get("width_bits"))
@@ -203,10 +201,7 @@ class CostTable:
         return self._price(significand, quantity) + self._price(IntegerAdd(bits=part.exponent_bits), quantity)
 
     def _points(self, part: str, quantity: Quantity, *sizes: str) -> list[tuple[float, float]]:
-        return [
-            (math.prod(entry.get(size) for size in sizes), entry.value)
-            for entry in self._entries(part, quantity)
-        ]
+        return [(math.prod(entry.get(size) for size in sizes), entry.value) for entry in self._entries(part, quantity)]
 
 
 def _along(points: list[tuple[float, float]], x: float) -> float:

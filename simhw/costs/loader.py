@@ -75,9 +75,7 @@ def parse_table(text: str, name: str) -> CostTable:
     for key in _HEADER:
         if key not in data:
             raise InputError(f"cost table {name!r} has no {key!r}, every table states it; add it")
-    sources = {
-        key: _text(value, f"source {key!r} of cost table {name!r}") for key, value in data["sources"].items()
-    }
+    sources = {key: _text(value, f"source {key!r} of cost table {name!r}") for key, value in data["sources"].items()}
     table = CostTable(
         name=name,
         description=_text(data["description"], f"description of cost table {name!r}"),
@@ -133,9 +131,7 @@ def _entry(raw: Mapping[str, Any], sources: Mapping[str, str], table: str) -> En
 def _complete(table: CostTable) -> None:
     for part, quantity in REQUIRED:
         if not any(entry.part == part and entry.quantity is quantity for entry in table.entries):
-            raise InputError(
-                f"cost table {table.name!r} has no {quantity.value} of {part}; add an entry with a source"
-            )
+            raise InputError(f"cost table {table.name!r} has no {quantity.value} of {part}; add an entry with a source")
     seen: set[tuple[object, ...]] = set()
     for entry in table.entries:
         key = (entry.part, entry.size, entry.quantity)
@@ -153,8 +149,7 @@ def _known_keys(raw: Mapping[str, Any], allowed: tuple[str, ...], where: str) ->
     unknown = sorted(set(raw) - set(allowed))
     if unknown:
         raise InputError(
-            f"{where} has the unknown key {unknown[0]!r}, allowed are {', '.join(allowed)}; "
-            "correct or remove it"
+            f"{where} has the unknown key {unknown[0]!r}, allowed are {', '.join(allowed)}; correct or remove it"
         )
 
 

@@ -153,9 +153,7 @@ class ProcessingElement:
             InputError: the group size is below 1, or the sum needs more than 64 bits.
         """
         if group_size < 1:
-            raise InputError(
-                f"group size is {group_size}, must be at least 1; give the length of a group along k"
-            )
+            raise InputError(f"group size is {group_size}, must be at least 1; give the length of a group along k")
         wanted = weight_format or self.weight_format
         self._pairing(None, wanted)
         bits = self.worst_case_bits(group_size, wanted)

@@ -34,8 +34,7 @@ def read_float(code: int, fmt: FloatFormat) -> FloatOperand:
     magnitude = code & fmt.top_code
     if magnitude > fmt.max_code:
         raise InputError(
-            f"{fmt.name} code {code:#x} is NaN or infinity, a PE multiplies finite numbers; "
-            "saturate before it"
+            f"{fmt.name} code {code:#x} is NaN or infinity, a PE multiplies finite numbers; saturate before it"
         )
     field, fraction = divmod(magnitude, 1 << fmt.mantissa_bits)
     hidden = 1 << fmt.mantissa_bits if field else 0
@@ -75,6 +74,4 @@ def check_code(code: int, bits: int, name: str) -> None:
         InputError: the code is negative or too large.
     """
     if not 0 <= code < 1 << bits:
-        raise InputError(
-            f"{name} code is {code}, must be 0..{(1 << bits) - 1}; give the bit pattern, unsigned"
-        )
+        raise InputError(f"{name} code is {code}, must be 0..{(1 << bits) - 1}; give the bit pattern, unsigned")

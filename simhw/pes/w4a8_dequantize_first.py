@@ -16,9 +16,7 @@ from simhw.pes.structure import integer_accumulation, scale_int32_output
 
 def _dequantize_parts(group_size: int) -> DequantizationParts:
     subtract, scale, round_off = IntegerAdd(bits=5), IntegerMultiply(a_bits=5, b_bits=8), IntegerAdd(bits=13)
-    return DequantizationParts(
-        weight=(subtract, scale, round_off), output=scale_int32_output(group_size).output
-    )
+    return DequantizationParts(weight=(subtract, scale, round_off), output=scale_int32_output(group_size).output)
 
 
 PE = ProcessingElement(

@@ -63,9 +63,7 @@ def test_narrow_float_products_are_composed_and_listed_formats_are_not():
 
 def test_float_adders_follow_the_significand():
     table = load_table("horowitz_45nm")
-    assert table.energy_pj(FloatAdd(exponent_bits=8, significand_bits=14)) == pytest.approx(
-        0.4 + 0.5 * 3 / 13
-    )
+    assert table.energy_pj(FloatAdd(exponent_bits=8, significand_bits=14)) == pytest.approx(0.4 + 0.5 * 3 / 13)
 
 
 def test_shifters_follow_bits_times_stages():
@@ -119,9 +117,7 @@ def test_sram_energy_is_a_power_of_capacity_between_points():
     between = table.sram_pj_per_bit(16, write=False)
     ends = (table.sram_pj_per_bit(8, write=False), table.sram_pj_per_bit(32, write=False))
     assert between == pytest.approx(math.sqrt(ends[0] * ends[1]))
-    assert table.sram_pj_per_bit(2, write=False) == pytest.approx(
-        10 / 64 / 2
-    )  # slope 1/2: a quarter costs half
+    assert table.sram_pj_per_bit(2, write=False) == pytest.approx(10 / 64 / 2)  # slope 1/2: a quarter costs half
 
 
 def test_totals_are_sums():

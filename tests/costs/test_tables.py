@@ -117,9 +117,7 @@ def test_recalled_numbers_are_marked():
     table = load_table("jouppi_7nm")
     by_confidence = {
         confidence: {
-            (entry.part, entry.value)
-            for entry in table.entries
-            if entry.confidence is confidence and not entry.scaled
+            (entry.part, entry.value) for entry in table.entries if entry.confidence is confidence and not entry.scaled
         }
         for confidence in Confidence
     }

@@ -60,9 +60,7 @@ def test_energy_and_area_are_the_sum_of_the_parts(name, table):
     bits = _bits(pe)
     registers = table.energy_pj(Register(bits=pe.register_bits))
     multiplier = sum(table.energy_pj(part) for part in pe.multiplier)
-    assert pe.multiply_energy_pj(table) == pytest.approx(
-        registers + multiplier, rel=1e-12
-    )  # order of additions
+    assert pe.multiply_energy_pj(table) == pytest.approx(registers + multiplier, rel=1e-12)  # order of additions
     assert pe.accumulate_energy_pj(table, bits) == sum(table.energy_pj(p) for p in pe.accumulate_parts(bits))
     parts = (*pe.multiply_parts, *pe.accumulate_parts(bits))
     assert pe.area_um2(table, bits) >= sum(table.area_um2(part) for part in parts) > 0
@@ -103,9 +101,7 @@ def test_passes(name, weight_bits, passes):
 
 
 def test_widths_that_a_pe_lacks_are_refused():
-    with pytest.raises(
-        InputError, match="the second operand has 16 bits, mixpe_w4a8 executes 4, 8; choose another"
-    ):
+    with pytest.raises(InputError, match="the second operand has 16 bits, mixpe_w4a8 executes 4, 8; choose another"):
         get_pe("mixpe_w4a8").passes(16)
 
 

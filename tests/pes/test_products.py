@@ -121,9 +121,7 @@ def test_wide_floats(name, operand, bits, data):
     ],
 )
 def test_nan_and_infinity_are_refused(name, code):
-    with pytest.raises(
-        InputError, match="is NaN or infinity, a PE multiplies finite numbers; saturate before it"
-    ):
+    with pytest.raises(InputError, match="is NaN or infinity, a PE multiplies finite numbers; saturate before it"):
         get_pe(name).product(code, 0)
 
 
@@ -143,7 +141,5 @@ def test_codes_out_of_range_are_refused(name, activation, weight, message):
 
 
 def test_pairings_that_a_pe_lacks_are_refused():
-    with pytest.raises(
-        InputError, match="was given int8 x fp16, it executes int8 x uint4, int8 x int4, int8 x int8"
-    ):
+    with pytest.raises(InputError, match="was given int8 x fp16, it executes int8 x uint4, int8 x int4, int8 x int8"):
         get_pe("mixpe_w4a8").product(0, 0, weight_format="fp16")

@@ -24,10 +24,7 @@ def _fits(value, bits):
 def _extremes(name, activations, weights, weight_format, unit_exponent):
     """Least and largest product in units of the accumulator, by trying all given codes."""
     pe, unit = get_pe(name), Fraction(2) ** unit_exponent
-    found = [
-        pe.product(a, w, weight_format=weight_format) / unit
-        for a, w in itertools.product(activations, weights)
-    ]
+    found = [pe.product(a, w, weight_format=weight_format) / unit for a, w in itertools.product(activations, weights)]
     assert all(value.denominator == 1 for value in found)
     return int(min(found)), int(max(found))
 
@@ -46,9 +43,7 @@ def _extremes(name, activations, weights, weight_format, unit_exponent):
     ],
 )
 @pytest.mark.parametrize("group", GROUPS)
-def test_worst_sums_fit_and_a_bit_less_does_not(
-    name, activations, weights, weight_format, unit_exponent, group
-):
+def test_worst_sums_fit_and_a_bit_less_does_not(name, activations, weights, weight_format, unit_exponent, group):
     lowest, highest = _extremes(name, activations, weights, weight_format, unit_exponent)
     bits = get_pe(name).group_accumulator_bits(group, weight_format)
     assert _fits(group * lowest, bits)

@@ -111,9 +111,7 @@ def make_row(model, datapath, metric, shapes):
     cycles = sum(layer.cycles for layer in layers)
     fp16 = [make_layer("fp16", shape) for shape in shapes]
     language = model == "tiny_llama"
-    metrics = (
-        {"perplexity": metric, "bits_per_byte": math.log2(metric) / 3.1} if language else {"top1": metric}
-    )
+    metrics = {"perplexity": metric, "bits_per_byte": math.log2(metric) / 3.1} if language else {"top1": metric}
     return Row(
         model=model,
         datapath=datapath,

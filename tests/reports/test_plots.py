@@ -79,9 +79,7 @@ def test_points_lie_where_the_rows_say(network, request):
     height = places[a.datapath][1] - places[b.datapath][1]
     for row in rows:
         x, y = places[row.datapath]
-        share = math.log(row.energy_total_pj / b.energy_total_pj) / math.log(
-            a.energy_total_pj / b.energy_total_pj
-        )
+        share = math.log(row.energy_total_pj / b.energy_total_pj) / math.log(a.energy_total_pj / b.energy_total_pj)
         # The SVG rounds coordinates to a millionth.
         assert math.isclose(x, places[b.datapath][0] + share * width, abs_tol=1e-4)
         share = (row.metric - b.metric) / (a.metric - b.metric)
@@ -156,9 +154,7 @@ def test_every_part_has_a_colour_of_its_own():
 
 def test_the_heat_map_writes_every_value(resnet_rows):
     found = texts(plots.layer_sqnr(resnet_rows))
-    values = [
-        f"{layer.sqnr_db:.1f}" for i in range(10) for row in resnet_rows[1:] for layer in [row.layers[i]]
-    ]
+    values = [f"{layer.sqnr_db:.1f}" for i in range(10) for row in resnet_rows[1:] for layer in [row.layers[i]]]
     assert [text for text in found if re.fullmatch(r"[\d.]+", text)] == values
     assert {layer.name for layer in resnet_rows[0].layers} <= set(found)
 
