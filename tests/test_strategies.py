@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from fractions import Fraction
+from random import Random
 
 import numpy as np
 import pytest
@@ -95,9 +96,10 @@ def test_blocks_reach_the_corner_where_a_float32_logarithm_rounds_up():
         return theirs != scale
 
     strategies_format = quantize_blocks(np.ones(1), "mxfp4").format
-    found = find(strategies.blocks("mxfp4"), wrong, settings=settings(max_examples=1000, database=None))
-    assert len(found) == 1
-    assert 1 - 2.0**-20 < math.frexp(found[0])[0] < 1  # a few units below a power of two
+    thorough = settings(max_examples=1000, database=None)
+    found = find(strategies.blocks("mxfp4"), wrong, settings=thorough, random=Random(1))
+    assert len(found) <= 4
+    assert 1 - 2.0**-20 < math.frexp(np.abs(found).max())[0] < 1  # a few units below a power of two
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -133,22 +135,24 @@ def test_operands_stress_what_they_say(stress):
 
 def test_cases_shrink_to_readable_ones():
     quiet = settings(database=None)
-    assert find(strategies.formats(), lambda fmt: True, settings=quiet).name == "int2"  # noqa: ARG005
-    assert find(strategies.values("e2m1"), lambda value: value > 3.25, settings=quiet) == 4.0
+    assert find(strategies.formats(), lambda fmt: True, settings=quiet, random=Random(1)).name == "int2"  # noqa: ARG005
+    assert find(strategies.values("e2m1"), lambda value: value > 3.25, settings=quiet, random=Random(1)) == 4.0
     tie = find(
         strategies.values("e4m3"),
-        lambda v: round_to(v, "e4m3") != round_to(v, "e4m3", rounding="nearest_away"),
+        lambda v: not math.isnan(v) and round_to(v, "e4m3") != round_to(v, "e4m3", rounding="nearest_away"),
         settings=quiet,
+        random=Random(1),
     )
     assert abs(tie) == 2.0**-10
     operands = find(
         strategies.gemm_operands("hopper_e4m3_fp32", max_k=8, max_m=2, max_n=2),
         lambda o: (simhw.matmul(o.a, o.b) != simhw.matmul(o.a, o.b, "blackwell_e4m3_fp32")).any(),
         settings=settings(max_examples=300, database=None),
+        random=Random(1),
     )
     assert operands.a.shape[0] == operands.b.shape[1] == 1
     assert operands.a.shape[1] <= 6
-    assert isinstance(find(strategies.accumulators(), lambda a: True, settings=quiet), Exact)  # noqa: ARG005
+    assert isinstance(find(strategies.accumulators(), lambda a: True, settings=quiet, random=Random(1)), Exact)  # noqa: ARG005
 
 
 @pytest.mark.parametrize(

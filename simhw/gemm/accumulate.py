@@ -108,7 +108,7 @@ def integer_bits(a: Operand, b: Operand) -> int:
     largest_a, largest_b = (get_element_format(operand.format).max_integer for operand in (a, b))
     if b.zero_point is not None:
         largest_b += int(np.abs(b.zero_point).max())
-    return (a.codes.shape[2] * largest_a * largest_b).bit_length()
+    return int(a.codes.shape[2] * largest_a * largest_b).bit_length()
 
 
 def take_addend(c: Any, shape: tuple[int, ...], accumulator: Accumulator) -> NDArray[np.float32]:
@@ -150,5 +150,6 @@ def _values(sums: Sums, accumulator: Accumulator, extents: tuple[Extent, Extent]
         exact = sums if sums.dtype.kind == "i" else np.ldexp(sums.astype(np.float64), -unit)
         half = np.int64(1 << (accumulator.bits - 1))
         held = ((exact.astype(np.int64) + half) & np.int64((1 << accumulator.bits) - 1)) - half
-        return np.ldexp(held.astype(kind), unit)
-    return np.ldexp(sums.astype(kind), unit) if sums.dtype.kind == "i" else sums.astype(kind, copy=False)
+        return np.asarray(np.ldexp(held.astype(kind), unit))
+    values: NDArray[Any] = sums.astype(kind, copy=False)
+    return np.asarray(np.ldexp(values, unit)) if sums.dtype.kind == "i" else values

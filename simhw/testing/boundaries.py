@@ -82,7 +82,7 @@ def boundary_values(fmt: str | AnyFormat, *, dtype: Any = np.float32, seed: int 
     record = get_element_format(fmt)
     kind = np.dtype(dtype)
     if kind.itemsize == 2 and kind.name in ("float16", "bfloat16"):
-        every = np.arange(1 << 16, dtype=np.uint16).view(kind)
+        every: FloatArray = np.arange(1 << 16, dtype=np.uint16).view(kind)
         return every if record.has_nan else every[~np.isnan(every.astype(np.float32))]
     if kind not in (np.dtype(np.float32), np.dtype(np.float64)):
         raise InputError(f"dtype is {kind}, must be float64, float32, float16 or bfloat16")

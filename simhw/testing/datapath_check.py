@@ -242,7 +242,7 @@ def _dot_case(case: MatmulCase, datapath: Datapath, i: int, j: int) -> DotCase:
 
 def _with_scales(wrong: Disagreement, case: MatmulCase, i: int, j: int) -> Disagreement:
     """Add the scales of one output to its record."""
-    found = {}
+    found: dict[str, tuple[float, ...]] = {}
     for name, array in case.scales.items():
         if name == "group_size":
             found[name] = (float(array),)

@@ -139,10 +139,10 @@ def _check_decode(decode: Callable[[Any], Any], fmt: ElementFormat, tally: Tally
 
 
 def _class_of_code(value: Number, fmt: ElementFormat) -> InputClass:
-    if isinstance(value, float) and value != 0:
-        return InputClass.NAN if np.isnan(value) else InputClass.INFINITY
     if value == 0:
         return InputClass.SIGNED_ZERO
+    if isinstance(value, float):
+        return InputClass.NAN if np.isnan(value) else InputClass.INFINITY
     if isinstance(fmt, FloatFormat) and fmt.has_zero and abs(value) < fmt.smallest_normal:
         return InputClass.SUBNORMAL
     return InputClass.EXACT

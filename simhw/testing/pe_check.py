@@ -86,10 +86,10 @@ def _operands(names: tuple[str, str], seed: int) -> tuple[list[dict[int, Fractio
     formats = [get_element_format(name) for name in names]
     if formats[0].code_count * formats[1].code_count <= EVERY_PAIR:
         operands = [_finite(fmt, range(fmt.code_count)) for fmt in formats]
-        return operands, itertools.product(*operands), "every pair of codes"
+        return operands, itertools.product(operands[0], operands[1]), "every pair of codes"
     operands = [_finite(fmt, boundary_codes(fmt, seed=seed).tolist()) for fmt in formats]
     if len(operands[0]) * len(operands[1]) <= SOME_PAIRS:
-        return operands, itertools.product(*operands), "every pair of boundary codes"
+        return operands, itertools.product(operands[0], operands[1]), "every pair of boundary codes"
     draw = random.Random(seed)
     left, right = (draw.choices(list(values), k=SOME_PAIRS) for values in operands)
     return operands, zip(left, right, strict=True), f"{SOME_PAIRS} pairs of boundary codes"

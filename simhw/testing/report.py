@@ -6,11 +6,15 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 from simhw.testing.classes import InputClass
 
 Number = Fraction | float
 """An exact value; ``float`` for infinities, NaN and -0."""
+
+Size = tuple[Any, ...]
+"""What orders cases from simple to complicated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +121,7 @@ class Tally:
     def __init__(self) -> None:
         self._tried: dict[InputClass, int] = {}
         self._wrong: dict[InputClass, int] = {}
-        self._best: dict[InputClass, tuple[tuple, Disagreement]] = {}
+        self._best: dict[InputClass, tuple[Size, Disagreement]] = {}
         self._total = 0
         self._total_wrong = 0
 
@@ -125,7 +129,7 @@ class Tally:
         self,
         classes: Iterable[InputClass],
         disagreement: Disagreement | None = None,
-        size: tuple = (),
+        size: Size = (),
     ) -> None:
         """Count one case; ``size`` orders disagreements (smaller is simpler)."""
         self._total += 1
@@ -176,7 +180,7 @@ def show(value: Number) -> str:
     return f"{digits.rstrip('0').rstrip('.')}p{exponent}"
 
 
-def size_of_value(value: Number) -> tuple:
+def size_of_value(value: Number) -> Size:
     """Return a key that orders values from simple to complicated: finite, few digits, near 1, positive."""
     number = float(value)
     if not math.isfinite(number):

@@ -10,7 +10,7 @@ import numpy as np
 
 from simhw.formats import decode
 from simhw.testing.operands import code_table
-from simhw.testing.report import size_of_value
+from simhw.testing.report import Size, size_of_value
 
 MOST_CALLS = 400
 """Calls of the candidate that shrinking may take."""
@@ -33,7 +33,7 @@ class DotCase:
     b_format: str
 
     @property
-    def size(self) -> tuple:
+    def size(self) -> Size:
         """Orders cases from simple to complicated: few products, no addend, simple values."""
         simple = [size_of_value(v) for v in (*self.a_values, *self.b_values, self.c)]
         return (len(self.a), self.c != 0, *(sum(part[i] for part in simple) for i in range(4)))
