@@ -7,7 +7,7 @@ exponent are.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,10 +69,14 @@ class Factors:
         """Return values with their own exponents, at least ``minimum``; zeros, infinities and NaN are marked."""
         from simhw.gemm.kernels.aligned_general import ZERO
 
-        if values.dtype == np.float32:  # the exponent field; subnormals end at the minimum below
-            exponent = ((np.ascontiguousarray(values).view(np.int32) >> 23) & 255) - 127
-        else:
-            exponent = np.frexp(values)[1] - 1
+        if values.dtype == np.float32:
+            from simhw.gemm.kernels.exponents import read_exponents
+
+            out = np.empty(values.shape, np.int16)
+            patterns = np.ascontiguousarray(values).reshape(-1).view(np.int32)
+            read_exponents(patterns, minimum, ZERO, out.reshape(-1))
+            return cls(values=values, exponents=out)
+        exponent = np.frexp(values)[1] - 1
         marked = (values == 0) | ~np.isfinite(values)
         exponents = np.where(marked, ZERO, np.maximum(exponent, minimum)).astype(np.int16)
         return cls(values=values, exponents=exponents)
@@ -166,21 +170,22 @@ def _fast(rules: BlockRules, a: Factors, b: Factors) -> NDArray[np.float32]:
     return out
 
 
-def _relative_exponents(
-    a: NDArray[np.int16], b: NDArray[np.int16]
-) -> tuple[NDArray[np.int8] | NDArray[np.int16], NDArray[np.int8] | NDArray[np.int16], int]:
+def _relative_exponents(a: NDArray[np.int16], b: NDArray[np.int16]) -> tuple[NDArray[Any], NDArray[Any], int]:
     """Return exponents above the smallest that occurs, marks such that no sum with one is above -1, and the base.
 
     Bytes where they hold every sum, as they do for operands of up to 16 bits in use: four times as many fit a vector
     register as float32 values.
     """
-    marked = a < MARKED, b < MARKED
-    lows = [int(np.min(v, where=~m, initial=np.iinfo(np.int16).max)) for v, m in zip((a, b), marked, strict=True)]
-    lows = [0 if low == np.iinfo(np.int16).max else low for low in lows]
-    spans = [max(int(v.max()) - low, 0) for v, low in zip((a, b), lows, strict=True)]
+    from simhw.gemm.kernels.exponents import exponent_range, subtract_lowest
+
+    flat = a.reshape(-1), b.reshape(-1)
+    ranges = [exponent_range(v, MARKED) for v in flat]
+    lows = [low if low <= high else 0 for low, high in ranges]
+    spans = [max(high - low, 0) for low, high in ranges]
     kind: type[np.int8] | type[np.int16] = np.int8 if sum(spans) <= BYTE_RANGE else np.int16
-    left = np.where(marked[0], -(spans[1] + 1), a - lows[0]).astype(kind)
-    right = np.where(marked[1], -(spans[0] + 1), b - lows[1]).astype(kind)
+    left, right = (np.empty(v.shape, kind) for v in (a, b))
+    subtract_lowest(flat[0], MARKED, lows[0], -(spans[1] + 1), left.reshape(-1))
+    subtract_lowest(flat[1], MARKED, lows[1], -(spans[0] + 1), right.reshape(-1))
     return left, right, sum(lows)
 
 

@@ -18,6 +18,7 @@ from simhw.gemm.registers import (
     HARDWARE_MODES,
     NATIVE,
     NEAREST,
+    NEAREST_BOUNDED,
     NEAREST_ODD,
     Arithmetic,
     Float,
@@ -62,7 +63,7 @@ class RegisterKernels:
         if self.kernel == HALF:
             return ()
         numbers = numbers_of(self.precision, self.float_type)
-        if self.kernel in (NEAREST, NEAREST_ODD, DIRECTED):
+        if self.kernel in (NEAREST, NEAREST_BOUNDED, NEAREST_ODD, DIRECTED):
             return (numbers,)
         return (numbers, self.precision.rounding is Rounding.TO_ODD)
 
@@ -76,14 +77,15 @@ class RegisterKernels:
         """Set ``out`` to the rounded products of a column and a row."""
         from simhw.gemm.kernels import adders
 
-        kernel = NEAREST if self.kernel == NEAREST_ODD else self.kernel
+        kernel = NEAREST if self.kernel in (NEAREST_ODD, NEAREST_BOUNDED) else self.kernel
         getattr(adders, f"multiply_{kernel}")(column, row, out, *self._numbers())
 
     def add(self, left: NDArray[Any], right: NDArray[Any], out: NDArray[Any]) -> None:
         """Set ``out`` to the rounded sums; it must not overlap the terms."""
         from simhw.gemm.kernels import adders
 
-        getattr(adders, f"add_{self.kernel}")(left.reshape(-1), right.reshape(-1), out.reshape(-1), *self._numbers())
+        kernel = NEAREST if self.kernel == NEAREST_BOUNDED else self.kernel
+        getattr(adders, f"add_{kernel}")(left.reshape(-1), right.reshape(-1), out.reshape(-1), *self._numbers())
 
     def round(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return finite values rounded to the register; others as they are."""
@@ -122,6 +124,9 @@ def tree_sums(
     """
     x, y = (np.ascontiguousarray(v, kernels.float_type) for v in (a, b))
     out = start_sums(kernels, (x.shape[0], x.shape[1], y.shape[1]), c)
+    if kernels.kernel == NATIVE:
+        _native_trees(kernels, x, y, trees, out)
+        return out
 
     def work(i: int, first: int, last: int) -> None:
         for rows, columns in _tiles(first, last, y.shape[1]):
@@ -131,6 +136,27 @@ def tree_sums(
 
     over_rows(work, x.shape[0], x.shape[1])
     return out
+
+
+def _native_trees(
+    kernels: RegisterKernels, x: NDArray[Any], y: NDArray[Any], trees: Sequence[Sequence[int]], out: NDArray[Any]
+) -> None:
+    """Add the sums to ``out``, all of a panel in one kernel."""
+    from simhw.gemm.kernels.adders import tree_native
+
+    joins = np.concatenate([np.asarray(tree, np.int64) for tree in trees])
+    complete = np.zeros(len(joins), np.bool_)
+    complete[np.cumsum([len(tree) for tree in trees]) - 1] = True
+    mode = HARDWARE_MODES[kernels.precision.rounding]
+
+    def work(i: int, first: int, last: int) -> None:
+        for column in range(0, y.shape[1], PANEL):
+            columns = slice(column, min(column + PANEL, y.shape[1]))
+            sums = np.ascontiguousarray(out[i, first:last, columns])
+            tree_native(x[i, first:last], np.ascontiguousarray(y[i, columns].T), joins, complete, sums, mode)
+            out[i, first:last, columns] = sums
+
+    over_rows(work, x.shape[0], x.shape[1])
 
 
 def _tiles(first: int, last: int, columns: int) -> Iterator[tuple[slice, slice]]:

@@ -35,6 +35,8 @@ HALF = "half"
 """fp32 addition, then the processor's conversion to fp16."""
 NEAREST = "nearest"
 """Float addition, then rounding to nearest even."""
+NEAREST_BOUNDED = "nearest_bounded"
+"""The same where no sum overflows."""
 NEAREST_ODD = "nearest_odd"
 """Float addition rounded to odd, then to nearest even."""
 DIRECTED = "directed"
@@ -122,8 +124,10 @@ def choose_arithmetic(precision: Precision, terms: Terms, also_exact: int = 0, *
         if max(terms.bits, also_exact) <= bits and terms.unit >= unit and _in_range(precision, terms, bits, top):
             proof = _nearest_proof(precision, terms, bits)
             if proof:
-                kernel = HALF if precision == FLOAT16 and bits == 24 and has_half_conversion() else NEAREST
-                return Arithmetic(kernel=kernel, float_type=kind, why=proof)
+                if precision == FLOAT16 and bits == 24 and has_half_conversion():
+                    return Arithmetic(kernel=HALF, float_type=kind, why=proof)
+                bounded = _largest_sum(precision, terms) <= precision.maximum_exponent
+                return Arithmetic(kernel=NEAREST_BOUNDED if bounded else NEAREST, float_type=kind, why=proof)
             if precision.significand_bits + 2 <= bits:
                 return Arithmetic(
                     kernel=_by_rounding(precision.rounding),

@@ -98,11 +98,11 @@ HOT_LOOPS = {
     ),
     "_add_sixteen": (
         aligned._add_sixteen,
-        (np.ones(16, np.float32), np.ones((16, 128), np.float32), COLUMN, np.zeros(128, np.int32)),
+        (np.ones((4, 16), np.float32), np.ones((16, 128), np.float32), ROWS[:4].copy(), np.zeros((4, 128), np.int32)),
     ),
     "_clamped": (
         saturate._clamped,
-        (np.ones(8, np.float32), ROWS, np.zeros(128, np.float32), np.zeros(128, np.float32), np.ones(6, np.float32)),
+        (np.ones((4, 8), np.float32), ROWS, np.zeros((4, 128), np.float32), np.ones(4, np.float32)),
     ),
     "sum_half": (rounded.sum_half, (ROWS[:, :8].copy(), ROWS, np.zeros((8, 128), np.float32))),
     "sum_nearest": (
@@ -117,9 +117,9 @@ HOT_LOOPS = {
         rounded.sum_directed,
         (ROWS[:, :8].copy(), ROWS, np.zeros((8, 128), np.float32), np.ones(10, np.float32)),
     ),
-    "_largest_exponent": (
-        aligned._largest_exponent,
-        (np.ones(8, np.int8), ROWS.astype(np.int8), np.zeros(128, np.int8)),
+    "_largest_exponents": (
+        aligned._largest_exponents,
+        (np.ones((4, 16), np.int8), np.ones((16, 128), np.int8), np.zeros((4, 128), np.int8)),
     ),
 }
 
@@ -127,7 +127,7 @@ HOT_LOOPS = {
 OPERATIONS = {
     "_four_rows": "vfmadd",
     "_add_sixteen": "cvttps2dq",
-    "_largest_exponent": "pmaxsb",
+    "_largest_exponents": "pmaxsb",
     "_clamped": "vminps",
     "sum_half": "vcvtps2ph",
     "sum_nearest": "vmaxps",

@@ -158,7 +158,7 @@ def test_planner_rounds_to_odd_exactly_where_rounding_twice_goes_wrong():
     assert wrong[0, 0, 0] == 256.0
     assert float(Ieee(precision=register).dot([2.0**-9, 18.0], [2.0**-9, 16.0])) == 320.0
     near = np.array([[[2.0, 18.0]]], np.float32)
-    assert check(Ieee(precision=register), near, near, -9).kernel == "chain_nearest_fp32"
+    assert check(Ieee(precision=register), near, near, -9).kernel == "chain_nearest_bounded_fp32"
 
 
 def test_fp16_register_equals_numpy_adding_in_fp16():
@@ -171,7 +171,7 @@ def test_fp16_register_equals_numpy_adding_in_fp16():
     extents = (extent_of(a[None], -9), extent_of(b[None], -9))
     got = group_sums(chosen, Ieee(precision=FLOAT16), a[None], b[None], extents)
     np.testing.assert_array_equal(got[0].astype(np.float16), expected)
-    assert chosen.kernel == ("chain_half_fp32" if has_half_conversion() else "chain_nearest_fp32")
+    assert chosen.kernel.startswith("chain_half" if has_half_conversion() else "chain_nearest")
 
 
 def test_bf16_register_equals_ml_dtypes_adding_in_bf16():

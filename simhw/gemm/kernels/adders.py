@@ -125,3 +125,32 @@ def add_other(left: Flat, right: Flat, out: Flat, numbers: Numbers, odd: bool) -
     register = unpack(numbers)
     for i in range(out.shape[0]):
         out[i] = round_other(add_to_odd(left[i], right[i]), register, odd)
+
+
+@nb.njit(cache=True, nogil=True)
+def tree_native(
+    a: Matrix, panel: Matrix, joins: NDArray[np.int64], complete: NDArray[np.bool_], sums: Matrix, rounding_mode: int
+) -> None:
+    """Add trees of products of ``a`` (m, k) and ``panel`` (k, n) to ``sums`` (m, n), rounding as the processor does.
+
+    ``joins[k]`` pairs of partial sums are joined after product k; where it is ``complete``, the tree joins ``sums``.
+    """
+    n = panel.shape[1]
+    partial = np.zeros((66, n), panel.dtype)
+    set_rounding_mode(rounding_mode)
+    for i in range(a.shape[0]):
+        depth = 0
+        for k in range(a.shape[1]):
+            x = a[i, k]
+            for j in range(n):
+                partial[depth, j] = x * panel[k, j]
+            for _ in range(joins[k]):
+                depth -= 1
+                for j in range(n):
+                    partial[depth, j] = partial[depth, j] + partial[depth + 1, j]
+            depth += 1
+            if complete[k]:
+                depth -= 1
+                for j in range(n):
+                    sums[i, j] = sums[i, j] + partial[depth, j]
+    set_rounding_mode(NEAREST_MODE)

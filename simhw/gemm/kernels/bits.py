@@ -98,6 +98,17 @@ def to_odd(typing_context: Any, rounded: Any, error: Any) -> Any:  # noqa: ARG00
 
 
 @intrinsic
+def mark_difference(typing_context: Any, marks: Any, x: Any, y: Any) -> Any:  # noqa: ARG001
+    """Return the integer ``marks`` with the bits set in which the floats differ, all of one width."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        left, right = (builder.bitcast(value, arguments[0].type) for value in arguments[1:])
+        return builder.or_(arguments[0], builder.xor(left, right))
+
+    return marks(marks, x, x), generate
+
+
+@intrinsic
 def larger_sum(typing_context: Any, top: Any, x: Any, y: Any) -> Any:  # noqa: ARG001
     """Return ``max(top, x + y)`` of integers of one type, which must hold the sum."""
 

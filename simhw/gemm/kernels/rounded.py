@@ -15,6 +15,7 @@ from simhw.gemm.kernels.register import (
     add_directed,
     add_to_odd,
     round_nearest,
+    round_nearest_bounded,
     round_nearest_limited,
     round_other,
     unpack,
@@ -72,6 +73,30 @@ def sum_nearest(
             x = a[i, k]
             for j in range(PANEL):
                 sums[i, j] = round_nearest(fused_multiply_add(x, panel[k, j], sums[i, j]), register)
+
+
+@nb.njit(cache=True, nogil=True)
+def sum_nearest_bounded(
+    a: NDArray[np.float32], panel: NDArray[np.float32], sums: NDArray[np.float32], numbers: NDArray[np.float32]
+) -> None:
+    """The same where no sum overflows."""
+    register = unpack(numbers)
+    depth = a.shape[1]
+    whole = depth - depth % 4
+    for i in range(a.shape[0]):
+        for k in range(0, whole, 4):
+            a0, a1, a2, a3 = a[i, k], a[i, k + 1], a[i, k + 2], a[i, k + 3]
+            for j in range(PANEL):
+                s = sums[i, j]
+                s = round_nearest_bounded(fused_multiply_add(a0, panel[k, j], s), register)
+                s = round_nearest_bounded(fused_multiply_add(a1, panel[k + 1, j], s), register)
+                s = round_nearest_bounded(fused_multiply_add(a2, panel[k + 2, j], s), register)
+                s = round_nearest_bounded(fused_multiply_add(a3, panel[k + 3, j], s), register)
+                sums[i, j] = s
+        for k in range(whole, depth):
+            x = a[i, k]
+            for j in range(PANEL):
+                sums[i, j] = round_nearest_bounded(fused_multiply_add(x, panel[k, j], sums[i, j]), register)
 
 
 @nb.njit(cache=True, nogil=True)

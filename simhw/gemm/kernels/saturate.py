@@ -12,7 +12,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.gemm.kernels.bits import choose, fused_multiply_add
+from simhw.gemm.kernels.bits import fused_multiply_add, mark_difference
 
 PANEL = 128
 CHUNK = 64
@@ -22,7 +22,30 @@ Floats = NDArray[np.float32]
 
 
 @nb.njit(cache=True, nogil=True)
-def saturate(a: Floats, panel: Floats, sums: Floats, touched: Floats, bounds: Floats) -> int:
+def row_norms(a: Floats, zero: float) -> Floats:
+    """Return the norm of every chunk of every row: (m, chunks)."""
+    m, depth = a.shape
+    norms = np.zeros((m, -(-depth // CHUNK)), a.dtype)
+    for i in range(m):
+        for chunk in range(norms.shape[1]):
+            start, stop = chunk * CHUNK, min(chunk * CHUNK + CHUNK, depth)
+            whole = stop - (stop - start) % 4
+            s0, s1, s2, s3 = zero, zero, zero, zero
+            for k in range(start, whole, 4):
+                s0 += a[i, k] * a[i, k]
+                s1 += a[i, k + 1] * a[i, k + 1]
+                s2 += a[i, k + 2] * a[i, k + 2]
+                s3 += a[i, k + 3] * a[i, k + 3]
+            for k in range(whole, stop):
+                s0 += a[i, k] * a[i, k]
+            norms[i, chunk] = math.sqrt((s0 + s1) + (s2 + s3))
+    return norms
+
+
+@nb.njit(cache=True, nogil=True)
+def saturate(
+    a: Floats, norms: Floats, panel: Floats, sums: Floats, marks: NDArray[np.int32], bounds: Floats, marking: bool
+) -> int:
     """Add products one after the other, clamping every sum; return how many steps of four rows had to clamp.
 
     Within a chunk no partial sum moves further than ``norm(row) * norm(column)`` (Cauchy and Schwarz). Where that
@@ -30,26 +53,29 @@ def saturate(a: Floats, panel: Floats, sums: Floats, touched: Floats, bounds: Fl
 
     Args:
         a, panel, sums: see the module.
-        touched: set to one where a sum was clamped.
+        norms: those of :func:`row_norms`.
+        marks: become nonzero where a sum was clamped, if ``marking``; integers as wide as the floats.
         bounds: lowest value, highest value, what a certificate must stay below, a factor just above one that covers
-            the rounding of the norms, one, zero.
+            the rounding of the norms.
+        marking: see ``marks``.
     """
     m, depth = a.shape
     columns = np.zeros(PANEL, a.dtype)
     clamped = 0
     for start in range(0, depth, CHUNK):
         stop = min(start + CHUNK, depth)
-        _column_norms(panel[start:stop], columns, bounds[3])
+        part = panel[start:stop]
+        _column_norms(part, columns, bounds[3])
         for i in range(0, m, 4):
-            reached = 0
-            for r in range(4):
-                reached += _reached(_row_norm(a[i + r, start:stop], bounds[5]), columns, sums[i + r], bounds[2])
-            if reached == 0:
-                _plain(a[i : i + 4, start:stop], panel[start:stop], sums[i : i + 4])
+            rows, held = a[i : i + 4, start:stop], sums[i : i + 4]
+            if not _may_reach(norms[i : i + 4, start // CHUNK], columns, held, bounds[2]):
+                _plain(rows, part, held)
+                continue
+            clamped += 1
+            if marking:
+                _clamped_marking(rows, part, held, marks[i : i + 4], bounds)
             else:
-                clamped += 1
-                for r in range(4):
-                    _clamped(a[i + r, start:stop], panel[start:stop], sums[i + r], touched[i + r], bounds)
+                _clamped(rows, part, held, bounds)
     return clamped
 
 
@@ -65,29 +91,13 @@ def _column_norms(panel: Floats, norms: Floats, factor: float) -> None:
 
 
 @nb.njit(cache=True, nogil=True)
-def _row_norm(row: Floats, zero: float) -> float:
-    whole = row.shape[0] - row.shape[0] % 8
-    s0, s1, s2, s3, s4, s5, s6, s7 = zero, zero, zero, zero, zero, zero, zero, zero
-    for k in range(0, whole, 8):
-        s0 += row[k] * row[k]
-        s1 += row[k + 1] * row[k + 1]
-        s2 += row[k + 2] * row[k + 2]
-        s3 += row[k + 3] * row[k + 3]
-        s4 += row[k + 4] * row[k + 4]
-        s5 += row[k + 5] * row[k + 5]
-        s6 += row[k + 6] * row[k + 6]
-        s7 += row[k + 7] * row[k + 7]
-    for k in range(whole, row.shape[0]):
-        s0 += row[k] * row[k]
-    return math.sqrt(((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7)))
-
-
-@nb.njit(cache=True, nogil=True)
-def _reached(norm: float, columns: Floats, sums: Floats, limit: float) -> int:
-    reached = 0
-    for j in range(PANEL):
-        reached += np.int32(abs(sums[j]) + norm * columns[j] > limit)
-    return reached
+def _may_reach(norms: Floats, columns: Floats, sums: Floats, limit: float) -> bool:
+    reached = np.int32(0)
+    for r in range(4):
+        norm = norms[r]
+        for j in range(PANEL):
+            reached = np.int32(reached | np.int32(abs(sums[r, j]) + norm * columns[j] > limit))
+    return reached != 0
 
 
 @nb.njit(cache=True, nogil=True)
@@ -119,35 +129,58 @@ def _four(a0: float, a1: float, a2: float, a3: float, x0: float, x1: float, x2: 
 
 
 @nb.njit(cache=True, nogil=True)
-def _clamped(a: Floats, panel: Floats, sums: Floats, touched: Floats, bounds: Floats) -> None:
-    low, high, one = bounds[0], bounds[1], bounds[4]
-    depth = a.shape[0]
+def _clamped(a: Floats, panel: Floats, sums: Floats, bounds: Floats) -> None:
+    low, high = bounds[0], bounds[1]
+    depth = a.shape[1]
+    whole = depth - depth % 8
+    for r in range(4):
+        for k in range(0, whole, 8):
+            a0, a1, a2, a3 = a[r, k], a[r, k + 1], a[r, k + 2], a[r, k + 3]
+            a4, a5, a6, a7 = a[r, k + 4], a[r, k + 5], a[r, k + 6], a[r, k + 7]
+            for j in range(PANEL):
+                s = min(max(fused_multiply_add(a0, panel[k, j], sums[r, j]), low), high)
+                s = min(max(fused_multiply_add(a1, panel[k + 1, j], s), low), high)
+                s = min(max(fused_multiply_add(a2, panel[k + 2, j], s), low), high)
+                s = min(max(fused_multiply_add(a3, panel[k + 3, j], s), low), high)
+                s = min(max(fused_multiply_add(a4, panel[k + 4, j], s), low), high)
+                s = min(max(fused_multiply_add(a5, panel[k + 5, j], s), low), high)
+                s = min(max(fused_multiply_add(a6, panel[k + 6, j], s), low), high)
+                sums[r, j] = min(max(fused_multiply_add(a7, panel[k + 7, j], s), low), high)
+        for k in range(whole, depth):
+            x = a[r, k]
+            for j in range(PANEL):
+                sums[r, j] = min(max(fused_multiply_add(x, panel[k, j], sums[r, j]), low), high)
+
+
+@nb.njit(cache=True, nogil=True)
+def _clamped_marking(a: Floats, panel: Floats, sums: Floats, marks: NDArray[np.int32], bounds: Floats) -> None:
+    low, high = bounds[0], bounds[1]
+    depth = a.shape[1]
     whole = depth - depth % 4
-    for k in range(0, whole, 4):
-        a0, a1, a2, a3 = a[k], a[k + 1], a[k + 2], a[k + 3]
-        for j in range(PANEL):
-            t = touched[j]
-            s = sums[j]
-            exact: float = fused_multiply_add(a0, panel[k, j], s)
-            s = min(max(exact, low), high)
-            t = choose(exact == s, t, one)
-            exact = fused_multiply_add(a1, panel[k + 1, j], s)
-            s = min(max(exact, low), high)
-            t = choose(exact == s, t, one)
-            exact = fused_multiply_add(a2, panel[k + 2, j], s)
-            s = min(max(exact, low), high)
-            t = choose(exact == s, t, one)
-            exact = fused_multiply_add(a3, panel[k + 3, j], s)
-            s = min(max(exact, low), high)
-            touched[j] = choose(exact == s, t, one)
-            sums[j] = s
-    for k in range(whole, depth):
-        x = a[k]
-        for j in range(PANEL):
-            exact = fused_multiply_add(x, panel[k, j], sums[j])
-            s = min(max(exact, low), high)
-            touched[j] = choose(exact == s, touched[j], one)
-            sums[j] = s
+    for r in range(4):
+        for k in range(0, whole, 4):
+            a0, a1, a2, a3 = a[r, k], a[r, k + 1], a[r, k + 2], a[r, k + 3]
+            for j in range(PANEL):
+                exact: float = fused_multiply_add(a0, panel[k, j], sums[r, j])
+                s = min(max(exact, low), high)
+                mark = mark_difference(marks[r, j], exact, s)
+                exact = fused_multiply_add(a1, panel[k + 1, j], s)
+                s = min(max(exact, low), high)
+                mark = mark_difference(mark, exact, s)
+                exact = fused_multiply_add(a2, panel[k + 2, j], s)
+                s = min(max(exact, low), high)
+                mark = mark_difference(mark, exact, s)
+                exact = fused_multiply_add(a3, panel[k + 3, j], s)
+                s = min(max(exact, low), high)
+                marks[r, j] = mark_difference(mark, exact, s)
+                sums[r, j] = s
+        for k in range(whole, depth):
+            x = a[r, k]
+            for j in range(PANEL):
+                exact = fused_multiply_add(x, panel[k, j], sums[r, j])
+                s = min(max(exact, low), high)
+                marks[r, j] = mark_difference(marks[r, j], exact, s)
+                sums[r, j] = s
 
 
 @nb.njit(cache=True, nogil=True)

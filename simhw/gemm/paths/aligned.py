@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.accumulators import Accumulator, Addend, Aligned
+from simhw.accumulators import Accumulator, Addend, Aligned, Order
 from simhw.accumulators.aligned import block_indices
 from simhw.gemm.alignment import ALIGNED_GENERAL, Factors, chain_blocks, plan_blocks
 from simhw.gemm.extent import Extent
 from simhw.gemm.operand import Values
+from simhw.gemm.padding import fill_k
 from simhw.gemm.plan import Plan, Sums
 
 TAKES_SPECIALS = True
@@ -54,6 +55,8 @@ def _add_last(accumulator: Aligned, sums: NDArray[np.float32], c: NDArray[np.flo
 
 def _fill_blocks(accumulator: Aligned, values: Values) -> Values:
     """Reorder k into the accumulator's blocks and fill the last one with zeros."""
+    if accumulator.order is Order.SEQUENTIAL:
+        return fill_k(values, accumulator.block)
     blocks = block_indices(values.shape[2], accumulator.block, accumulator.order)
     filled = np.zeros((*values.shape[:2], len(blocks) * accumulator.block), values.dtype)
     for i, ks in enumerate(blocks):

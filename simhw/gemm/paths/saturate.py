@@ -39,7 +39,7 @@ class Saturated:
 
     Attributes:
         sums: ``(batch, m, n)``, values of the register times its unit.
-        saturated: outputs that were clamped at least once.
+        saturated: outputs that were clamped at least once; 0 unless counted.
         clamped_steps: steps of four rows, one panel of columns and one chunk of k that ran the clamping kernel.
         steps: all such steps; 0 where BLAS ran.
     """
@@ -84,7 +84,7 @@ def run(
     c: NDArray[np.float32] | None,
 ) -> Sums:
     """Return the register's values."""
-    return run_counted(plan, accumulator, a, b, extents, c).sums
+    return _run(plan, accumulator, a, b, extents, c, counted=False).sums
 
 
 def run_counted(
@@ -96,13 +96,26 @@ def run_counted(
     c: NDArray[np.float32] | None = None,
 ) -> Saturated:
     """Return the register's values and how often clamping was needed."""
+    return _run(plan, accumulator, a, b, extents, c, counted=True)
+
+
+def _run(
+    plan: Plan,
+    accumulator: Accumulator,
+    a: Values,
+    b: Values,
+    extents: tuple[Extent, Extent],
+    c: NDArray[np.float32] | None,
+    *,
+    counted: bool,
+) -> Saturated:
     assert isinstance(accumulator, Saturate)
     if plan.kernel not in (SATURATE_FP32, SATURATE_FP64):
         if c is None or not np.any(c):
             return Saturated(sums=run_exact(plan, a, b, extents), saturated=0, clamped_steps=0, steps=0)
         plan = _plan_clamped(accumulator, largest_product(*extents))
     kind = np.float32 if plan.kernel == SATURATE_FP32 else np.float64
-    return _clamped(accumulator, kind, a, b, extents, c)
+    return _clamped(accumulator, kind, a, b, extents, c, counted=counted)
 
 
 def _clamped(
@@ -112,25 +125,30 @@ def _clamped(
     b: Values,
     extents: tuple[Extent, Extent],
     c: NDArray[np.float32] | None,
+    *,
+    counted: bool,
 ) -> Saturated:
-    from simhw.gemm.kernels.saturate import CHUNK, saturate
+    from simhw.gemm.kernels.saturate import CHUNK, row_norms, saturate
 
     low, high = -(1 << (accumulator.bits - 1)), (1 << (accumulator.bits - 1)) - 1
     x, y = (in_units(v, extent, kind) for v, extent in zip((a, b), extents, strict=True))
     start = addend_in_units(c, (a.shape[0], a.shape[1], b.shape[1]), extents)
     sums = np.clip(start, low, high).astype(kind)
-    touched = (start != sums).astype(kind)
-    bounds: NDArray[Any] = np.array([low, high, high * (1 - COVER), 1 + COVER, 1, 0], kind)
+    marks = (start != sums).astype(np.int32 if kind is np.float32 else np.int64)
+    bounds: NDArray[Any] = np.array([low, high, high * (1 - COVER), 1 + COVER], kind)
     clamped: list[int] = []
+    results = (sums, marks) if counted else (sums,)
+    unmarked = np.zeros((0, PANEL), marks.dtype)
 
-    def kernel(rows: NDArray[Any], panel: NDArray[Any], held: NDArray[Any], marks: NDArray[Any]) -> None:
-        clamped.append(saturate(rows, panel, held, marks, bounds))
+    def kernel(rows: NDArray[Any], panel: NDArray[Any], held: NDArray[Any], *more: NDArray[Any]) -> None:
+        norms = more[-1]
+        clamped.append(saturate(rows, norms, panel, held, more[0] if counted else unmarked, bounds, counted))
 
-    over_panels(kernel, x, y, sums, touched)
+    over_panels(kernel, x, y, *results, prepare=lambda rows: row_norms(rows, kind(0)))
     chunks = sum(-(-min(DEPTH, a.shape[2] - k) // CHUNK) for k in range(0, a.shape[2], DEPTH))
     return Saturated(
         sums=np.ldexp(sums, extents[0].unit + extents[1].unit),
-        saturated=int(np.count_nonzero(touched)),
+        saturated=int(np.count_nonzero(marks)),
         clamped_steps=sum(clamped),
         steps=a.shape[0] * -(-a.shape[1] // ROW_STEP) * -(-b.shape[1] // PANEL) * chunks,
     )
