@@ -13,7 +13,9 @@ from simhw.gemm.threads import over_rows
 PANEL = 128
 """Columns per panel, as the kernels have it compiled in."""
 DEPTH = 256
-"""Products per pass: with it, a panel of b stays in the second-level cache."""
+"""Products per call: with it, the part of a panel that a call reads stays in the second-level cache."""
+ROWS = 128
+"""Rows per call: with it, their results stay there as well. A multiple of ROW_STEP."""
 ROW_STEP = 4
 """Kernels get a multiple of this many rows, the last ones zero."""
 
@@ -26,34 +28,40 @@ def over_panels(
     a: NDArray[Any],
     b: NDArray[Any],
     *results: NDArray[Any],
-    prepare: Callable[[NDArray[Any]], object] | None = None,
+    prepare: Callable[[NDArray[Any]], NDArray[Any]] | None = None,
 ) -> None:
-    """Add ``a`` (batch, m, k) times ``b`` (batch, n, k) to ``results[0]`` (batch, m, n), ``DEPTH`` products per pass.
+    """Add ``a`` (batch, m, k) times ``b`` (batch, n, k) to ``results[0]`` (batch, m, n), ``DEPTH`` products per call.
 
-    All have the kernel's float type. Passes follow the order of k and continue with the results of the one before;
-    further results belong to the same outputs as the first. ``prepare`` makes a last argument of each block of ``a``,
-    once for all panels.
+    All have the kernel's float type. Calls follow the order of k and continue with the results of the one before;
+    further results belong to the same outputs as the first. ``prepare`` turns ``(rows, k)`` of ``a``, as one call gets
+    them, into an array with one row for each, the kernel's last argument.
     """
     from simhw.gemm.kernels.sequential import copy_transposed
+
+    passes = [slice(k, min(k + DEPTH, a.shape[2])) for k in range(0, a.shape[2], DEPTH)]
 
     def work(i: int, first: int, last: int) -> None:
         count = last - first
         filled = -(-count // ROW_STEP) * ROW_STEP
-        buffers = [np.zeros((filled, PANEL), result.dtype) for result in results]
-        for k in range(0, a.shape[2], DEPTH):
-            block = np.zeros((filled, min(DEPTH, a.shape[2] - k)), a.dtype)
-            block[:count] = a[i, first:last, k : k + DEPTH]
-            panel = np.zeros((block.shape[1], PANEL), b.dtype)
-            prepared = () if prepare is None else (prepare(block),)
-            for j in range(0, b.shape[1], PANEL):
-                columns = b[i, j : j + PANEL, k : k + DEPTH]
-                copy_transposed(columns, panel)
-                panel[:, len(columns) :] = 0
-                targets = [result[i, first:last, j : j + PANEL] for result in results]
-                for buffer, target in zip(buffers, targets, strict=True):
-                    buffer[:count, : len(columns)] = target
-                kernel(block, panel, *buffers, *prepared)
-                for buffer, target in zip(buffers, targets, strict=True):
-                    target[:] = buffer[:count, : len(columns)]
+        blocks = [np.zeros((filled, ks.stop - ks.start), a.dtype) for ks in passes]
+        for block, ks in zip(blocks, passes, strict=True):
+            block[:count] = a[i, first:last, ks]
+        prepared = [None if prepare is None else prepare(block) for block in blocks]
+        panel = np.zeros((a.shape[2], PANEL), b.dtype)
+        buffers = [np.zeros((min(ROWS, filled), PANEL), result.dtype) for result in results]
+        for j in range(0, b.shape[1], PANEL):
+            columns = b[i, j : j + PANEL]
+            copy_transposed(columns, panel)
+            panel[:, len(columns) :] = 0
+            for r in range(0, filled, ROWS):
+                rows = slice(r, min(r + ROWS, filled))
+                targets = [result[i, first + r : min(first + r + ROWS, last), j : j + PANEL] for result in results]
+                held = [buffer[: rows.stop - r] for buffer in buffers]
+                for buffer, target in zip(held, targets, strict=True):
+                    buffer[: len(target), : len(columns)] = target
+                for block, ks, extra in zip(blocks, passes, prepared, strict=True):
+                    kernel(block[rows], panel[ks], *held, *(() if extra is None else (extra[rows],)))
+                for buffer, target in zip(held, targets, strict=True):
+                    target[:] = buffer[: len(target), : len(columns)]
 
     over_rows(work, a.shape[0], a.shape[1])

@@ -128,7 +128,7 @@ OPERATIONS = {
     "_four_rows": "vfmadd",
     "_add_sixteen": "cvttps2dq",
     "_largest_exponents": "pmaxsb",
-    "_clamped": "vminps",
+    "_clamped": "vpminsd",
     "sum_half": "vcvtps2ph",
     "sum_nearest": "vmaxps",
     "sum_nearest_odd": "vmaxps",

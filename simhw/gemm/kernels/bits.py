@@ -98,6 +98,21 @@ def to_odd(typing_context: Any, rounded: Any, error: Any) -> Any:  # noqa: ARG00
 
 
 @intrinsic
+def clamp_from_zero(typing_context: Any, x: Any, top: Any) -> Any:  # noqa: ARG001
+    """Return ``x`` clamped to ``0..top``: floats that are not negative order like their patterns as integers do."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        integer = _integer(signature.return_type)
+        value, limit = (builder.bitcast(argument, integer) for argument in arguments)
+        zero = ir.Constant(integer, 0)
+        value = builder.select(builder.icmp_signed(">", value, zero), value, zero)
+        value = builder.select(builder.icmp_signed("<", value, limit), value, limit)
+        return builder.bitcast(value, arguments[0].type)
+
+    return x(x, x), generate
+
+
+@intrinsic
 def mark_difference(typing_context: Any, marks: Any, x: Any, y: Any) -> Any:  # noqa: ARG001
     """Return the integer ``marks`` with the bits set in which the floats differ, all of one width."""
 

@@ -12,7 +12,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.gemm.kernels.bits import fused_multiply_add, mark_difference
+from simhw.gemm.kernels.bits import clamp_from_zero, fused_multiply_add, mark_difference
 
 PANEL = 128
 CHUNK = 64
@@ -130,26 +130,33 @@ def _four(a0: float, a1: float, a2: float, a3: float, x0: float, x1: float, x2: 
 
 @nb.njit(cache=True, nogil=True)
 def _clamped(a: Floats, panel: Floats, sums: Floats, bounds: Floats) -> None:
-    low, high = bounds[0], bounds[1]
+    """Clamp by integer comparisons, which share no unit with the multiplications: sums less the lowest value."""
+    low, top = bounds[0], bounds[1] - bounds[0]
     depth = a.shape[1]
+    for r in range(4):
+        for j in range(PANEL):
+            sums[r, j] -= low
     whole = depth - depth % 8
     for r in range(4):
         for k in range(0, whole, 8):
             a0, a1, a2, a3 = a[r, k], a[r, k + 1], a[r, k + 2], a[r, k + 3]
             a4, a5, a6, a7 = a[r, k + 4], a[r, k + 5], a[r, k + 6], a[r, k + 7]
             for j in range(PANEL):
-                s = min(max(fused_multiply_add(a0, panel[k, j], sums[r, j]), low), high)
-                s = min(max(fused_multiply_add(a1, panel[k + 1, j], s), low), high)
-                s = min(max(fused_multiply_add(a2, panel[k + 2, j], s), low), high)
-                s = min(max(fused_multiply_add(a3, panel[k + 3, j], s), low), high)
-                s = min(max(fused_multiply_add(a4, panel[k + 4, j], s), low), high)
-                s = min(max(fused_multiply_add(a5, panel[k + 5, j], s), low), high)
-                s = min(max(fused_multiply_add(a6, panel[k + 6, j], s), low), high)
-                sums[r, j] = min(max(fused_multiply_add(a7, panel[k + 7, j], s), low), high)
+                s = clamp_from_zero(fused_multiply_add(a0, panel[k, j], sums[r, j]), top)
+                s = clamp_from_zero(fused_multiply_add(a1, panel[k + 1, j], s), top)
+                s = clamp_from_zero(fused_multiply_add(a2, panel[k + 2, j], s), top)
+                s = clamp_from_zero(fused_multiply_add(a3, panel[k + 3, j], s), top)
+                s = clamp_from_zero(fused_multiply_add(a4, panel[k + 4, j], s), top)
+                s = clamp_from_zero(fused_multiply_add(a5, panel[k + 5, j], s), top)
+                s = clamp_from_zero(fused_multiply_add(a6, panel[k + 6, j], s), top)
+                sums[r, j] = clamp_from_zero(fused_multiply_add(a7, panel[k + 7, j], s), top)
         for k in range(whole, depth):
             x = a[r, k]
             for j in range(PANEL):
-                sums[r, j] = min(max(fused_multiply_add(x, panel[k, j], sums[r, j]), low), high)
+                sums[r, j] = clamp_from_zero(fused_multiply_add(x, panel[k, j], sums[r, j]), top)
+    for r in range(4):
+        for j in range(PANEL):
+            sums[r, j] += low
 
 
 @nb.njit(cache=True, nogil=True)
