@@ -13,10 +13,14 @@ from simhw.errors import InputError
 from simhw.gemm.extent import Extent
 from simhw.gemm.operand import Values
 from simhw.gemm.paths import exact
-from simhw.gemm.plan import Plan
+from simhw.gemm.plan import Plan, Sums
 
 FLOAT32_INTEGERS = 24
 FLOAT64_INTEGERS = 53
+SGEMM_CHUNKS = "sgemm_chunks"
+"""BLAS in fp32 for as many products as it sums exactly, their sums added in fp64."""
+SHORTEST_CHUNK = 256
+"""Chunks from this length on are worth it: fp32 is twice as fast as fp64."""
 
 
 def largest_product(a: Extent, b: Extent) -> int:
@@ -53,15 +57,39 @@ def addend_in_units(
 def plan_exact(k: int, a: Extent, b: Extent, why: str) -> Plan:
     """Return the plan of exact sums, for reasons given."""
     chosen = exact.plan(Exact(), k, a, b)
+    narrow = max(a.largest, b.largest) < 1 << FLOAT32_INTEGERS
+    if chosen.kernel == exact.DGEMM and narrow and _chunk_length(a, b) >= SHORTEST_CHUNK:
+        chosen = Plan(
+            kernel=SGEMM_CHUNKS,
+            why=f"chunks of {_chunk_length(a, b)} products stay below 2^{FLOAT32_INTEGERS} units, exact in fp32 in any "
+            "order of summation; their sums are added in fp64, exactly",
+        )
     return Plan(kernel=chosen.kernel, why=f"{why}; {chosen.why}")
 
 
-def run_exact(plan: Plan, a: Values, b: Values, extents: tuple[Extent, Extent]) -> NDArray[np.int64]:
-    """Return exact sums in units."""
-    sums = exact.run(plan, Exact(), a, b, extents, None)
+def run_exact(plan: Plan, a: Values, b: Values, extents: tuple[Extent, Extent]) -> Sums:
+    """Return exact sums: values, or int64 in units."""
+    if plan.kernel != SGEMM_CHUNKS:
+        return exact.run(plan, Exact(), a, b, extents, None)
+    every = _chunk_length(*extents)
+    total = np.zeros((a.shape[0], a.shape[1], b.shape[1]))
+    for first in range(0, a.shape[2], every):
+        ks = slice(first, first + every)
+        total += np.matmul(a[:, :, ks], b[:, :, ks].swapaxes(1, 2))
+    return total
+
+
+def exact_in_units(plan: Plan, a: Values, b: Values, extents: tuple[Extent, Extent]) -> NDArray[np.int64]:
+    """Return exact sums as int64 in units."""
+    sums = run_exact(plan, a, b, extents)
     if sums.dtype != np.int64:
         sums = np.ldexp(sums.astype(np.float64), -extents[0].unit - extents[1].unit)
     return np.asarray(sums, np.int64)
+
+
+def _chunk_length(a: Extent, b: Extent) -> int:
+    """Return how many products fp32 sums exactly."""
+    return ((1 << FLOAT32_INTEGERS) - 1) // max(1, largest_product(a, b))
 
 
 def chunk_sums(

@@ -23,6 +23,7 @@ from simhw.accumulators.tensor_cores import tensor_core
 from simhw.errors import InputError
 from simhw.formats.rounding import Rounding
 from simhw.gemm.extent import Extent, extent_of
+from simhw.gemm.integer_sums import SGEMM_CHUNKS
 from simhw.gemm.paths import saturate
 from simhw.gemm.paths.exact import SGEMM
 from simhw.gemm.plan import Plan, group_sums, plan_sum
@@ -73,6 +74,7 @@ def addend(value, a, b):
 def test_saturating_sums(data, bits, value, unit):
     a, b = data
     both = [saturate.SATURATE_FP64, *([saturate.SATURATE_FP32] if bits <= 24 else [])]
+    both += [saturate.SATURATE_INT16] if bits == 16 else []
     check(Saturate(bits=bits), a, b, addend(value, a, b), both, unit)
 
 
@@ -152,6 +154,24 @@ def test_saturation_is_counted_and_certificates_spare_the_clamping():
     assert got.steps == 16 * 2 * 8
     np.testing.assert_array_equal(got.sums[0][~over], prefix[:, :, -1][~over])
     check(accumulator, a[4:8], b[128:132])
+
+
+@given(data=integer_operands(low=-8, high=7), bits=st.integers(8, 16), value=st.sampled_from([None, 3, -9000]))
+def test_narrow_registers_in_the_upper_bits_of_16(data, bits, value):
+    a, b = data
+    chosen = check(Saturate(bits=bits), a, b, addend(value, a, b))
+    product = int(np.abs(a).max() * np.abs(b).max())
+    fits = product << (16 - bits) < 2**15
+    proven = a.shape[1] * product < 2 ** (bits - 1)
+    assert chosen.kernel == (SGEMM if proven else saturate.SATURATE_INT16 if fits else saturate.SATURATE_FP32)
+
+
+def test_exact_sums_too_long_for_fp32_run_in_chunks():
+    rng = np.random.default_rng(6)
+    a, b = rng.integers(-128, 128, (3, 2500)), rng.integers(-128, 128, (4, 2500))
+    assert check(Saturate(bits=32), a, b).kernel == SGEMM_CHUNKS
+    assert check(Saturate(bits=32), a, b, unit=-4).kernel == SGEMM_CHUNKS
+    assert check(PartialSums(inner_bits=32, outer_bits=40, every=7), a, b).kernel == SGEMM_CHUNKS
 
 
 def test_planner_proves_that_nothing_saturates_exactly_at_the_bound():

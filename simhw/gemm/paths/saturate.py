@@ -24,11 +24,14 @@ from simhw.gemm.operand import Values
 from simhw.gemm.panels import DEPTH, PANEL, ROW_STEP, over_panels
 from simhw.gemm.plan import Plan, Sums
 
+SATURATE_INT16 = "saturate_int16"
+"""Numba: saturating 16-bit integers, the register in their upper bits."""
 SATURATE_FP32 = "saturate_fp32"
 """Numba: integers in fp32, clamped where the norms of a chunk's rows and columns do not rule saturation out."""
 SATURATE_FP64 = "saturate_fp64"
 """Numba: the same in fp64."""
 
+INT16_BITS = 16
 COVER = 1e-5
 """Relative margin of a certificate for the rounding of norms: 64 squares and a root in fp32 are off by 4e-6 at most."""
 
@@ -57,6 +60,12 @@ def plan(accumulator: Accumulator, k: int, a: Extent, b: Extent) -> Plan:
     product = largest_product(a, b)
     if k * product <= high:
         return plan_exact(k, a, b, f"{k} products of at most {product} cannot reach {high}: nothing saturates")
+    if product << (INT16_BITS - min(accumulator.bits, INT16_BITS)) < 1 << (INT16_BITS - 1) and accumulator.bits <= 16:
+        return Plan(
+            kernel=SATURATE_INT16,
+            why=f"in the upper {accumulator.bits} of 16 bits the register saturates where 16-bit integers do, the bits "
+            "below only tell which bound was hit last; products fit, k in order",
+        )
     return _plan_clamped(accumulator, product)
 
 
@@ -110,12 +119,36 @@ def _run(
     counted: bool,
 ) -> Saturated:
     assert isinstance(accumulator, Saturate)
+    if plan.kernel == SATURATE_INT16 and not counted:
+        sums = _int16(accumulator, a, b, extents, c)
+        return Saturated(sums=sums, saturated=0, clamped_steps=0, steps=0)
     if plan.kernel not in (SATURATE_FP32, SATURATE_FP64):
-        if c is None or not np.any(c):
+        if plan.kernel != SATURATE_INT16 and (c is None or not np.any(c)):
             return Saturated(sums=run_exact(plan, a, b, extents), saturated=0, clamped_steps=0, steps=0)
         plan = _plan_clamped(accumulator, largest_product(*extents))
     kind = np.float32 if plan.kernel == SATURATE_FP32 else np.float64
     return _clamped(accumulator, kind, a, b, extents, c, counted=counted)
+
+
+def _int16(
+    accumulator: Saturate, a: Values, b: Values, extents: tuple[Extent, Extent], c: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
+    """Return the sums of a register of up to 16 bits, kept in the upper ones.
+
+    A register value v with r < 2**s below it is ``v * 2**s + r``. The upper bound of 16 bits is that of v with all of r
+    set, the lower one that of v with none, and adding a product times 2**s leaves r alone: v clamps exactly where the
+    16 bits do, and is what remains of them without the lowest s.
+    """
+    from simhw.gemm.kernels.saturate import saturate_int16
+
+    shift = INT16_BITS - accumulator.bits
+    half = 1 << (accumulator.bits - 1)
+    x, y = (in_units(v, extent, np.float32) for v, extent in zip((a, b), extents, strict=True))
+    start = addend_in_units(c, (a.shape[0], a.shape[1], b.shape[1]), extents)
+    sums = (np.clip(start, -half, half - 1) << shift).astype(np.int16)
+    over_panels(saturate_int16, np.ldexp(x, shift).astype(np.int16), y.astype(np.int16), sums)
+    unit = extents[0].unit + extents[1].unit
+    return np.ldexp((sums >> shift).astype(np.float32), unit)
 
 
 def _clamped(
@@ -138,13 +171,14 @@ def _clamped(
     bounds: NDArray[Any] = np.array([low, high, high * (1 - COVER), 1 + COVER], kind)
     clamped: list[int] = []
     results = (sums, marks) if counted else (sums,)
+    zero: Any = kind(0)
     unmarked = np.zeros((0, PANEL), marks.dtype)
 
     def kernel(rows: NDArray[Any], panel: NDArray[Any], held: NDArray[Any], *more: NDArray[Any]) -> None:
         norms = more[-1]
         clamped.append(saturate(rows, norms, panel, held, more[0] if counted else unmarked, bounds, counted))
 
-    over_panels(kernel, x, y, *results, prepare=lambda rows: row_norms(rows, kind(0)))
+    over_panels(kernel, x, y, *results, prepare=lambda rows: row_norms(rows, zero))
     chunks = sum(-(-min(DEPTH, a.shape[2] - k) // CHUNK) for k in range(0, a.shape[2], DEPTH))
     return Saturated(
         sums=np.ldexp(sums, extents[0].unit + extents[1].unit),

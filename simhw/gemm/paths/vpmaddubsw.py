@@ -11,7 +11,7 @@ from simhw.accumulators import Accumulator
 from simhw.accumulators.vpmaddubsw import PAIR_BITS, SUM_BITS
 from simhw.errors import InputError
 from simhw.gemm.extent import Extent
-from simhw.gemm.integer_sums import addend_in_units, in_units, largest_product, plan_exact, run_exact
+from simhw.gemm.integer_sums import addend_in_units, exact_in_units, in_units, largest_product, plan_exact
 from simhw.gemm.operand import Values
 from simhw.gemm.panels import over_panels
 from simhw.gemm.plan import Plan, Sums
@@ -54,7 +54,7 @@ def run(
     if plan.kernel == PAIRS:
         _add_pairs(total, *(in_units(v, extent, np.float32) for v, extent in zip((a, b), extents, strict=True)))
     else:
-        total += run_exact(plan, a, b, extents)
+        total += exact_in_units(plan, a, b, extents)
     half = np.int64(1 << (SUM_BITS - 1))
     return ((total + half) & np.int64((1 << SUM_BITS) - 1)) - half
 
