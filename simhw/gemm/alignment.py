@@ -183,9 +183,10 @@ def _relative_exponents(a: NDArray[np.int16], b: NDArray[np.int16]) -> tuple[NDA
     lows = [low if low <= high else 0 for low, high in ranges]
     spans = [max(high - low, 0) for low, high in ranges]
     kind: type[np.int8] | type[np.int16] = np.int8 if sum(spans) <= BYTE_RANGE else np.int16
-    left, right = (np.empty(v.shape, kind) for v in (a, b))
-    subtract_lowest(flat[0], MARKED, lows[0], -(spans[1] + 1), left.reshape(-1))
-    subtract_lowest(flat[1], MARKED, lows[1], -(spans[0] + 1), right.reshape(-1))
+    left, right = (np.empty(v.shape, np.dtype(kind)) for v in (a, b))
+    into: tuple[Any, Any] = (left.reshape(-1), right.reshape(-1))
+    subtract_lowest(flat[0], MARKED, lows[0], -(spans[1] + 1), into[0])
+    subtract_lowest(flat[1], MARKED, lows[1], -(spans[0] + 1), into[1])
     return left, right, sum(lows)
 
 

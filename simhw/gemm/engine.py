@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.accumulators import Accumulator, Exact, Ieee
+from simhw.accumulators import Accumulator, Exact, Ieee, IntegerAccumulator
 from simhw.accumulators.scaled import ScaledAccumulator
 from simhw.errors import InputError
-from simhw.formats import get_element_format, round_to
+from simhw.formats import decode, get_element_format, round_to
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.dequantize_first import dequantize_before_multiplier
 from simhw.gemm.extent import Extent, extent_of
@@ -129,7 +129,8 @@ def _prepare(
             plan = plan_int8(k, first[1], second[1])
             if plan is not None:
                 return (first[0], second[0]), (first[1], second[1]), plan
-    values = a.integers(), b.integers()
+    held = isinstance(accumulator, IntegerAccumulator)  # sums codes as they are, zero points come off behind it
+    values = a.integers(), decode(b.codes, get_element_format(b.format)) if held else b.integers()
     extents = (extent_of(values[0], _unit(a)), extent_of(values[1], _unit(b)))
     return values, extents, plan_sum(accumulator, k, *extents)
 
@@ -154,6 +155,8 @@ def _sum_groups(
         if may_wrap:
             sums, lost = _fit(sums, datapath, extents, _zero_term(x, b, ks, group))
             overflows += lost
+        elif isinstance(datapath.accumulator, IntegerAccumulator):
+            sums = _subtract(sums, extents, _zero_term(x, b, ks, group))
         if scales is None:
             return _to_float32(sums, extents), overflows
         if result is None:
@@ -245,6 +248,15 @@ def _may_wrap(accumulator: Accumulator, extents: tuple[Extent, Extent], k: int, 
     return k * extents[0].largest * largest >= 1 << (accumulator.bits - 1)
 
 
+def _subtract(sums: Sums, extents: tuple[Extent, Extent], zero_term: NDArray[np.float64] | None) -> Sums:
+    """Return an integer register's sums less the zero points' share, exactly."""
+    if zero_term is None:
+        return sums
+    unit = extents[0].unit + extents[1].unit
+    exact = sums if sums.dtype == np.int64 else np.ldexp(sums.astype(np.float64), -unit)
+    return np.asarray(exact.astype(np.int64) - np.ldexp(zero_term, -unit).astype(np.int64), np.int64)
+
+
 def _fit(
     sums: Sums, datapath: Datapath, extents: tuple[Extent, Extent], zero_term: NDArray[np.float64] | None
 ) -> tuple[Sums, int]:
@@ -275,10 +287,10 @@ def _to_float32(sums: Sums, extents: tuple[Extent, Extent]) -> NDArray[np.float3
 
 
 def _group_scales(a: Operand, b: Operand) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-    """Return the group scales of both operands, ones where only one of them has any."""
-    if a.group_scale is None and b.group_scale is None:
-        return None
+    """Return the group scales of both operands, ones where an operand has none; None where there is one group."""
     groups = max(a.groups, b.groups)
+    if a.group_scale is None and b.group_scale is None and groups == 1:
+        return None
 
     def of(operand: Operand) -> NDArray[np.float32]:
         if operand.group_scale is None:

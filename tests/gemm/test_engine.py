@@ -286,3 +286,14 @@ def test_every_format_of_a_datapath_is_known():
         for form in (datapath.activation, datapath.weight, datapath.attention, datapath.output):
             assert get_element_format(form).name == form
         assert isinstance(get_element_format(datapath.output), FloatFormat)
+
+
+@pytest.mark.parametrize("name", ["nvfp4", "w4a8_mixpe"])
+def test_groups_without_scales_are_all_summed(name):
+    datapath = get_datapath(name)
+    ones = [encode(np.ones((1, 1, 40), np.float32), form) for form in (datapath.activation, datapath.weight)]
+    a, b = (
+        Operand(codes=codes, format=form, group_size=16)
+        for codes, form in zip(ones, (datapath.activation, datapath.weight), strict=True)
+    )
+    assert check(a, b, datapath).values[0, 0, 0] == 40
