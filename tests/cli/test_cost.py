@@ -176,7 +176,7 @@ def test_bad_tables_are_refused(refused, table, message):
         (("--overlap", "all"), "overlap is 'all', must be one of none, per_fold, double_buffered, once"),
         (("--dataflow", "row_stationary"), "dataflow is 'row_stationary', which is not known"),
         (("--pe", "int9_mac"), "pe is 'int9_mac', which is not known; nearest: int8_mac"),
-        (("--technology", "tsmc"), "table is 'tsmc', which is not known"),
+        (("--technology", "tsmc"), "technology is 'tsmc', which is not known"),
         (("--pe", "mxfp4_dot", "--group-size", "64"), "group size is 64, the blocks of mxfp4_dot have 32"),
         (("--scale-bits", "16"), "scale_bits is 16, but no group size was given"),
         (("--compat", "scalesim2"), "compat is 'scalesim2', must be scalesim3"),
