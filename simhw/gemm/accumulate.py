@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.accumulators import Accumulator, Exact
+from simhw.accumulators import Accumulator, Exact, IntegerAccumulator
 from simhw.accumulators.scaled import ScaledAccumulator
 from simhw.errors import InputError
 from simhw.formats import IntegerFormat, get_element_format
@@ -44,6 +44,11 @@ def accumulate(a: Operand, b: Operand, datapath: Datapath, c: NDArray[np.float32
         raise InputError(
             "an addend c was given with scales or groups of k, which are applied to what the accumulator returns; "
             "add it to the result"
+        )
+    if b.zero_point is not None and isinstance(datapath.accumulator, IntegerAccumulator):
+        raise InputError(
+            f"zero points were given, the register of {datapath.accumulator.name!r} sums codes before they are "
+            "subtracted; quantize symmetrically or choose an exact accumulator"
         )
     x, y = a.integers(), b.integers()
     extents = (extent_of(x, _unit(a)), extent_of(y, _unit(b)))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from simhw.accumulators import Exact
 from simhw.errors import InputError
-from simhw.formats import QuantizedBlocks, decode, get_element_format
+from simhw.formats import FloatFormat, QuantizedBlocks, decode, get_element_format
 from simhw.gemm.accumulate import accumulate, block_size, returns_register, take_addend
 from simhw.gemm.codes import take_codes
 from simhw.gemm.datapath import Datapath
@@ -145,7 +145,12 @@ def format_extents(datapath: Datapath) -> tuple[Extent, Extent]:
     """Return what the formats alone say of a datapath's operands, for finite values."""
     names = (datapath.activation, datapath.multiplier_weight or datapath.weight)
     first, second = (
-        Extent(unit=fmt.lsb_exponent, largest=fmt.max_integer, smallest_exponent=fmt.lsb_exponent)
+        Extent(
+            unit=fmt.lsb_exponent,
+            largest=fmt.max_integer,
+            smallest_exponent=fmt.lsb_exponent,
+            significand_bits=fmt.mantissa_bits + 1 if isinstance(fmt, FloatFormat) else fmt.max_integer.bit_length(),
+        )
         for fmt in map(get_element_format, names)
     )
     return first, second

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from simhw.accumulators.rounding import Precision
 from simhw.formats.rounding import Rounding
-from simhw.gemm.panels import PANEL, over_panels
+from simhw.gemm.panels import PANEL, Kernel, over_panels
 from simhw.gemm.registers import (
     DIRECTED,
     HALF,
@@ -67,11 +67,12 @@ class RegisterKernels:
             return (numbers,)
         return (numbers, self.precision.rounding is Rounding.TO_ODD)
 
-    def chain(self, a: NDArray[Any], panel: NDArray[Any], sums: NDArray[Any]) -> None:
-        """Add ``a`` (rows, k) times ``panel`` (k, PANEL) to ``sums`` by fused multiply-adds, k in order."""
+    def chain(self) -> Kernel:
+        """Return what adds ``a`` (rows, k) times ``panel`` (k, PANEL) to sums by fused multiply-adds, k in order."""
         from simhw.gemm.kernels import rounded
 
-        getattr(rounded, f"sum_{self.kernel}")(a, panel, sums, *self._numbers())
+        kernel, numbers = getattr(rounded, f"sum_{self.kernel}"), self._numbers()
+        return lambda a, panel, sums: kernel(a, panel, sums, *numbers)
 
     def multiply(self, column: NDArray[Any], row: NDArray[Any], out: NDArray[Any]) -> None:
         """Set ``out`` to the rounded products of a column and a row."""
@@ -106,7 +107,7 @@ def chain_sums(
     """Return ``(batch, m, n)`` chains of fused multiply-adds of ``a`` (batch, m, k) and ``b`` (batch, n, k)."""
     x, y = (np.ascontiguousarray(v, kernels.float_type) for v in (a, b))
     out = start_sums(kernels, (x.shape[0], x.shape[1], y.shape[1]), c)
-    over_panels(kernels.chain, x, y, out)
+    over_panels(kernels.chain(), x, y, out)
     return out
 
 

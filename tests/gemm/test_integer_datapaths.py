@@ -7,9 +7,11 @@ import pytest
 
 from simhw.accumulators import Chunked, Cut, Ieee, LsbTruncated, Pairwise, PartialSums, Saturate, Tree, Where
 from simhw.accumulators.rounding import FLOAT16
+from simhw.errors import InputError
 from simhw.gemm.datapaths import get_datapath
 from simhw.gemm.definition import define
 from simhw.gemm.engine import multiply
+from simhw.gemm.matmul import matmul, plan
 from simhw.gemm.operand import Operand
 
 ACCUMULATORS = (
@@ -59,3 +61,17 @@ def test_float_registers_in_a_datapath(accumulator):
     )
     datapath = replace(get_datapath("fp8_e4m3_fp32"), accumulator=accumulator)
     np.testing.assert_array_equal(multiply(a, b, datapath).values.astype(np.float64), define(a, b, datapath))
+
+
+def test_formats_alone_prove_the_fp16_register_of_fp8_operands():
+    datapath = replace(get_datapath("fp8_e4m3_fp32"), accumulator=Ieee(precision=FLOAT16))
+    chosen = plan(64, 64, 64, datapath=datapath)
+    assert chosen.kernel in ("chain_half_fp32", "chain_nearest_fp32")
+    assert "11 + 11 + 1 <= 24" in chosen.why
+
+
+def test_matmul_refuses_zero_points_in_front_of_a_rounding_register():
+    datapath = replace(get_datapath("w4a8_mixpe"), accumulator=Saturate(bits=16), accumulator_from_group=False)
+    codes = np.zeros((8, 8), np.uint8)
+    with pytest.raises(InputError, match=r"zero points were given, the register of 'integer 16 bit, saturating'"):
+        matmul(codes, codes, datapath, b_scales=np.ones((1, 8), np.float32), zero_points=np.ones((1, 8), np.int32))

@@ -250,3 +250,19 @@ def test_registers_that_cannot_be_are_refused():
     extent = extent_of(np.ones((1, 1, 4), np.float32), 0)
     with pytest.raises(InputError, match="register fp64 cannot be emulated for terms of 2 bits"):
         plan_sum(Ieee(precision=wide), 4, extent, extent)
+
+
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+def test_infinities_that_meet_in_a_tree_give_nan_and_saturated_ones_zero(rounding):
+    """Products of 16 and -16 in a register that ends at 12."""
+    a = np.array([[[4.0, 4.0, 1.0]]], np.float32)
+    b = np.array([[[4.0, -4.0, 1.0]]], np.float32)
+    register = float_precision(3, 1, rounding)
+    for precision in (register, replace(register, saturates=True)):
+        for accumulator in (
+            Tree(width=2, precision=precision),
+            Pairwise(precision=precision, split=Split.POWER_OF_TWO),
+        ):
+            check(accumulator, a, b, 0)
+    nan = rounding in (Rounding.NEAREST_EVEN, Rounding.NEAREST_AWAY)
+    assert math.isnan(float(Tree(width=2, precision=register).dot([4.0, 4.0], [4.0, -4.0]))) == nan

@@ -144,11 +144,17 @@ def _int16(
     shift = INT16_BITS - accumulator.bits
     half = 1 << (accumulator.bits - 1)
     x, y = (in_units(v, extent, np.float32) for v, extent in zip((a, b), extents, strict=True))
-    start = addend_in_units(c, (a.shape[0], a.shape[1], b.shape[1]), extents)
-    sums = (np.clip(start, -half, half - 1) << shift).astype(np.int16)
+    sums = np.zeros((a.shape[0], a.shape[1], b.shape[1]), np.int16)
+    if c is not None:
+        sums[:] = np.clip(addend_in_units(c, sums.shape, extents), -half, half - 1) << shift
     over_panels(saturate_int16, np.ldexp(x, shift).astype(np.int16), y.astype(np.int16), sums)
+    return _scaled((sums >> shift).astype(np.float32), extents)
+
+
+def _scaled(sums: NDArray[Any], extents: tuple[Extent, Extent]) -> NDArray[Any]:
+    """Return sums in units as values."""
     unit = extents[0].unit + extents[1].unit
-    return np.ldexp((sums >> shift).astype(np.float32), unit)
+    return np.ldexp(sums, unit) if unit else sums
 
 
 def _clamped(
@@ -165,9 +171,14 @@ def _clamped(
 
     low, high = -(1 << (accumulator.bits - 1)), (1 << (accumulator.bits - 1)) - 1
     x, y = (in_units(v, extent, kind) for v, extent in zip((a, b), extents, strict=True))
-    start = addend_in_units(c, (a.shape[0], a.shape[1], b.shape[1]), extents)
-    sums = np.clip(start, low, high).astype(kind)
-    marks = (start != sums).astype(np.int32 if kind is np.float32 else np.int64)
+    shape = (a.shape[0], a.shape[1], b.shape[1])
+    sums: NDArray[Any] = np.zeros(shape, kind)
+    marks = np.zeros(shape if counted else (0,), np.int32 if kind is np.float32 else np.int64)
+    if c is not None:
+        start = addend_in_units(c, shape, extents)
+        sums = np.clip(start, low, high).astype(kind)
+        if counted:
+            marks[:] = start != sums
     bounds: NDArray[Any] = np.array([low, high, high * (1 - COVER), 1 + COVER], kind)
     clamped: list[int] = []
     results = (sums, marks) if counted else (sums,)
@@ -181,7 +192,7 @@ def _clamped(
     over_panels(kernel, x, y, *results, prepare=lambda rows: row_norms(rows, zero))
     chunks = sum(-(-min(DEPTH, a.shape[2] - k) // CHUNK) for k in range(0, a.shape[2], DEPTH))
     return Saturated(
-        sums=np.ldexp(sums, extents[0].unit + extents[1].unit),
+        sums=_scaled(sums, extents),
         saturated=int(np.count_nonzero(marks)),
         clamped_steps=sum(clamped),
         steps=a.shape[0] * -(-a.shape[1] // ROW_STEP) * -(-b.shape[1] // PANEL) * chunks,
