@@ -13,7 +13,7 @@ from simhw.accumulators.tensor_cores import tensor_core
 from simhw.formats import decode, encode
 from simhw.gemm.alignment import ALIGNED_FAST, ALIGNED_GENERAL
 from simhw.gemm.extent import Extent, extent_of
-from simhw.gemm.kernels import aligned, rounded, saturate, sequential
+from simhw.gemm.kernels import aligned, aligned_products, rounded, saturate, sequential
 from simhw.gemm.kernels.sequential import sequential_fma
 from simhw.gemm.paths.exact import DGEMM, DGEMM_SPLIT, SGEMM
 from simhw.gemm.plan import Plan, group_sums, plan_sum
@@ -97,7 +97,7 @@ HOT_LOOPS = {
         (np.ones((4, 8), np.float32), WIDE, np.zeros_like(WIDE[:4])),
     ),
     "_add_sixteen": (
-        aligned._add_sixteen,
+        aligned_products._add_sixteen,
         (np.ones((4, 16), np.float32), np.ones((16, 128), np.float32), ROWS[:4].copy(), np.zeros((4, 128), np.int32)),
     ),
     "_clamped": (

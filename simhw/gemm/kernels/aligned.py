@@ -12,9 +12,9 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from simhw.gemm.kernels.aligned_products import PANEL, add_products, add_products_wide, join_products
 from simhw.gemm.kernels.bits import choose, larger_sum, set_rounding_mode, to_half, to_odd
 
-PANEL = 128
 ROWS = 4
 """Rows per call of the inner functions."""
 LOWEST = -100
@@ -90,19 +90,19 @@ def aligned_fast(
                     _mark_zeros(row_exponents, exponents, base, zero_exponent, top)
                     _align_carried(held, top, scale, unit, totals, base, fraction_bits, zero_exponent, minimum)
                 if part == 0:
-                    _add_products(rows, values, scale, totals)
+                    add_products(rows, values, scale, totals)
                     if half:
                         _finish_half(totals, unit, held)
                     else:
                         _finish(totals, unit, mask, held)
-                elif block % part == 0 and _join_products(rows, values, scale, part, totals) == 0:
+                elif block % part == 0 and join_products(rows, values, scale, part, totals) == 0:
                     if half:
                         _finish_half(totals, unit, held)
                     else:
                         _finish(totals, unit, mask, held)
                 else:  # rare: nearly all products as large as can be, of one sign
                     _align_carried(held, top, scale, unit, totals, base, fraction_bits, zero_exponent, minimum)
-                    _add_products_wide(rows, values, scale, part, totals, wide)
+                    add_products_wide(rows, values, scale, part, totals, wide)
                     if half:
                         _finish_half(wide, unit, held)
                     else:
@@ -185,131 +185,6 @@ def _align_carried(
         for j in range(PANEL):
             totals[r, j] = np.int32(carried[r, j] * scale[r, j])
     return np.int64(below)
-
-
-@nb.njit(cache=True, nogil=True)
-def _add_products(a: Floats, b: Floats, scale: Floats, totals: NDArray[np.int32]) -> None:
-    depth = a.shape[1]
-    k = 0
-    while depth - k >= 16:
-        _add_sixteen(a[:, k : k + 16], b[k : k + 16], scale, totals)
-        k += 16
-    while depth - k >= 4:
-        _add_four(a[:, k : k + 4], b[k : k + 4], scale, totals)
-        k += 4
-    while depth > k:
-        for r in range(a.shape[0]):
-            x = a[r, k]
-            for j in range(PANEL):
-                totals[r, j] = np.int32(totals[r, j] + np.int32((x * b[k, j]) * scale[r, j]))
-        k += 1
-
-
-@nb.njit(cache=True, nogil=True)
-def _join_products(a: Floats, b: Floats, scale: Floats, part: int, totals: NDArray[np.int32]) -> int:
-    """Add parts of 8 or 16 products; return something other than zero where a total has overflowed."""
-    overflow = 0
-    for k in range(0, a.shape[1], part):
-        if part == 16:
-            overflow |= _join_sixteen(a[:, k : k + 16], b[k : k + 16], scale, totals)
-        else:
-            overflow |= _join_eight(a[:, k : k + 8], b[k : k + 8], scale, totals)
-    return overflow
-
-
-@nb.njit(cache=True, nogil=True)
-def _add_products_wide(
-    a: Floats, b: Floats, scale: Floats, part: int, totals: NDArray[np.int32], wide: NDArray[np.float64]
-) -> None:
-    """Parts of products in int32, their sums in fp64, the first part's beside the aligned carried result."""
-    for r in range(a.shape[0]):
-        for j in range(PANEL):
-            wide[r, j] = totals[r, j]
-    for start in range(0, a.shape[1], part):
-        for r in range(a.shape[0]):
-            for j in range(PANEL):
-                totals[r, j] = 0
-        _add_products(a[:, start : start + part], b[start : start + part], scale, totals)
-        for r in range(a.shape[0]):
-            for j in range(PANEL):
-                wide[r, j] += np.float64(totals[r, j])
-
-
-@nb.njit(cache=True, nogil=True)
-def _add_sixteen(a: Floats, b: Floats, scale: Floats, totals: NDArray[np.int32]) -> None:
-    for r in range(a.shape[0]):
-        a0, a1, a2, a3 = a[r, 0], a[r, 1], a[r, 2], a[r, 3]
-        a4, a5, a6, a7 = a[r, 4], a[r, 5], a[r, 6], a[r, 7]
-        a8, a9, a10, a11 = a[r, 8], a[r, 9], a[r, 10], a[r, 11]
-        a12, a13, a14, a15 = a[r, 12], a[r, 13], a[r, 14], a[r, 15]
-        for j in range(PANEL):
-            s = scale[r, j]
-            t0 = np.int32((a0 * b[0, j]) * s) + np.int32((a1 * b[1, j]) * s)
-            t1 = np.int32((a2 * b[2, j]) * s) + np.int32((a3 * b[3, j]) * s)
-            t2 = np.int32((a4 * b[4, j]) * s) + np.int32((a5 * b[5, j]) * s)
-            t3 = np.int32((a6 * b[6, j]) * s) + np.int32((a7 * b[7, j]) * s)
-            t4 = np.int32((a8 * b[8, j]) * s) + np.int32((a9 * b[9, j]) * s)
-            t5 = np.int32((a10 * b[10, j]) * s) + np.int32((a11 * b[11, j]) * s)
-            t6 = np.int32((a12 * b[12, j]) * s) + np.int32((a13 * b[13, j]) * s)
-            t7 = np.int32((a14 * b[14, j]) * s) + np.int32((a15 * b[15, j]) * s)
-            totals[r, j] = np.int32(totals[r, j] + (((t0 + t1) + (t2 + t3)) + ((t4 + t5) + (t6 + t7))))
-
-
-@nb.njit(cache=True, nogil=True)
-def _join_sixteen(a: Floats, b: Floats, scale: Floats, totals: NDArray[np.int32]) -> int:
-    overflow = np.int32(0)
-    for r in range(a.shape[0]):
-        a0, a1, a2, a3 = a[r, 0], a[r, 1], a[r, 2], a[r, 3]
-        a4, a5, a6, a7 = a[r, 4], a[r, 5], a[r, 6], a[r, 7]
-        a8, a9, a10, a11 = a[r, 8], a[r, 9], a[r, 10], a[r, 11]
-        a12, a13, a14, a15 = a[r, 12], a[r, 13], a[r, 14], a[r, 15]
-        for j in range(PANEL):
-            s = scale[r, j]
-            t0 = np.int32((a0 * b[0, j]) * s) + np.int32((a1 * b[1, j]) * s)
-            t1 = np.int32((a2 * b[2, j]) * s) + np.int32((a3 * b[3, j]) * s)
-            t2 = np.int32((a4 * b[4, j]) * s) + np.int32((a5 * b[5, j]) * s)
-            t3 = np.int32((a6 * b[6, j]) * s) + np.int32((a7 * b[7, j]) * s)
-            t4 = np.int32((a8 * b[8, j]) * s) + np.int32((a9 * b[9, j]) * s)
-            t5 = np.int32((a10 * b[10, j]) * s) + np.int32((a11 * b[11, j]) * s)
-            t6 = np.int32((a12 * b[12, j]) * s) + np.int32((a13 * b[13, j]) * s)
-            t7 = np.int32((a14 * b[14, j]) * s) + np.int32((a15 * b[15, j]) * s)
-            part = np.int32(((t0 + t1) + (t2 + t3)) + ((t4 + t5) + (t6 + t7)))
-            held = totals[r, j]
-            total = np.int32(held + part)
-            overflow = np.int32(overflow | np.int32((held ^ total) & (part ^ total)))
-            totals[r, j] = total
-    return np.int64(overflow < 0)
-
-
-@nb.njit(cache=True, nogil=True)
-def _join_eight(a: Floats, b: Floats, scale: Floats, totals: NDArray[np.int32]) -> int:
-    overflow = np.int32(0)
-    for r in range(a.shape[0]):
-        a0, a1, a2, a3 = a[r, 0], a[r, 1], a[r, 2], a[r, 3]
-        a4, a5, a6, a7 = a[r, 4], a[r, 5], a[r, 6], a[r, 7]
-        for j in range(PANEL):
-            s = scale[r, j]
-            t0 = np.int32((a0 * b[0, j]) * s) + np.int32((a1 * b[1, j]) * s)
-            t1 = np.int32((a2 * b[2, j]) * s) + np.int32((a3 * b[3, j]) * s)
-            t2 = np.int32((a4 * b[4, j]) * s) + np.int32((a5 * b[5, j]) * s)
-            t3 = np.int32((a6 * b[6, j]) * s) + np.int32((a7 * b[7, j]) * s)
-            part = np.int32((t0 + t1) + (t2 + t3))
-            held = totals[r, j]
-            total = np.int32(held + part)
-            overflow = np.int32(overflow | np.int32((held ^ total) & (part ^ total)))
-            totals[r, j] = total
-    return np.int64(overflow < 0)
-
-
-@nb.njit(cache=True, nogil=True)
-def _add_four(a: Floats, b: Floats, scale: Floats, totals: NDArray[np.int32]) -> None:
-    for r in range(a.shape[0]):
-        a0, a1, a2, a3 = a[r, 0], a[r, 1], a[r, 2], a[r, 3]
-        for j in range(PANEL):
-            s = scale[r, j]
-            t0 = np.int32((a0 * b[0, j]) * s) + np.int32((a1 * b[1, j]) * s)
-            t1 = np.int32((a2 * b[2, j]) * s) + np.int32((a3 * b[3, j]) * s)
-            totals[r, j] = np.int32(totals[r, j] + (t0 + t1))
 
 
 @nb.njit(cache=True, nogil=True)
