@@ -16,6 +16,7 @@ Floats = NDArray[np.float32]
 
 @nb.njit(cache=True, nogil=True)
 def add_products(a: Floats, b: Floats, scale: Floats, totals: NDArray[np.int32]) -> None:
+    """Add all products, whose sum int32 is known to hold."""
     depth = a.shape[1]
     k = 0
     while depth - k >= 16:
