@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from types import ModuleType
 
-from simhw.errors import unknown_name
+from simhw.circuits import Circuit
+from simhw.errors import InputError, unknown_name
 from simhw.pes.base import Dequantization, DequantizationParts, Dequantizers, ProcessingElement
 
 _SHARED = frozenset({"base", "operands", "structure"})
@@ -16,6 +18,8 @@ __all__ = [
     "DequantizationParts",
     "Dequantizers",
     "ProcessingElement",
+    "circuit_names",
+    "get_circuit",
     "get_pe",
     "pe_names",
 ]
@@ -34,6 +38,33 @@ def get_pe(name: str) -> ProcessingElement:
     """
     if name not in pe_names():
         raise unknown_name("pe", name, pe_names())
-    found = importlib.import_module(f"{__name__}.{name}").PE
+    found = _module(name).PE
     assert isinstance(found, ProcessingElement)
     return found
+
+
+def circuit_names() -> dict[str, tuple[str, ...]]:
+    """Return the PEs that have a circuit, each with the variants of it, the default first."""
+    found = {name: getattr(_module(name), "CIRCUITS", ()) for name in pe_names()}
+    return {name: variants for name, variants in found.items() if variants}
+
+
+def get_circuit(name: str, variant: str | None = None, **parameters: int) -> Circuit:
+    """Return the circuit of a PE: what its file's ``circuit`` makes of a variant and sizes.
+
+    Raises:
+        InputError: no such PE, no circuit for it, no such variant, or sizes that it does not take.
+    """
+    get_pe(name)
+    variants = circuit_names().get(name, ())
+    if not variants:
+        raise InputError(f"{name} has no circuit; those that have one: {', '.join(circuit_names())}")
+    if variant is not None and variant not in variants:
+        raise unknown_name("variant", variant, variants)
+    made = _module(name).circuit(variant or variants[0], **parameters)
+    assert isinstance(made, Circuit)
+    return made
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"{__name__}.{name}")

@@ -1,0 +1,1 @@
+"""What is done with circuits: Verilog, simulation of gates, comparison with definitions, proofs, synthesis."""
