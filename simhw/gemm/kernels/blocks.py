@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.gemm.kernels.sequential import copy_rows, copy_transposed, fma
+from simhw.gemm.kernels.packing import copy_transposed
+from simhw.kernel import kernel
 
 PANEL = 256
 STEP = 4
 """k per pass: with four rows, sixteen multiply-adds for four loads of the panel."""
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def scaled_blocks(
     a: NDArray[np.float64],
     b: NDArray[np.float64],
@@ -63,7 +63,7 @@ def scaled_blocks(
             copy_rows(results[:count, :width], out[i0 : i0 + count, j0 : j0 + width])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _set_four(rows: NDArray[np.float64], k: int, panel: NDArray[np.float64], sums: NDArray[np.float64]) -> None:
     a00, a01, a02, a03 = rows[0, k], rows[0, k + 1], rows[0, k + 2], rows[0, k + 3]
     a10, a11, a12, a13 = rows[1, k], rows[1, k + 1], rows[1, k + 2], rows[1, k + 3]
@@ -77,7 +77,7 @@ def _set_four(rows: NDArray[np.float64], k: int, panel: NDArray[np.float64], sum
         sums[3, j] = fma(a33, x3, fma(a32, x2, fma(a31, x1, a30 * x0)))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _add_four(rows: NDArray[np.float64], k: int, panel: NDArray[np.float64], sums: NDArray[np.float64]) -> None:
     a00, a01, a02, a03 = rows[0, k], rows[0, k + 1], rows[0, k + 2], rows[0, k + 3]
     a10, a11, a12, a13 = rows[1, k], rows[1, k + 1], rows[1, k + 2], rows[1, k + 3]
@@ -91,7 +91,7 @@ def _add_four(rows: NDArray[np.float64], k: int, panel: NDArray[np.float64], sum
         sums[3, j] = fma(a33, x3, fma(a32, x2, fma(a31, x1, fma(a30, x0, sums[3, j]))))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _set_scaled(
     sums: NDArray[np.float64], factors: NDArray[np.float32], scale: NDArray[np.float32], results: NDArray[np.float32]
 ) -> None:
@@ -104,7 +104,7 @@ def _set_scaled(
         results[3, j] = np.float32(sums[3, j]) * (f3 * s)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _add_scaled(
     sums: NDArray[np.float64], factors: NDArray[np.float32], scale: NDArray[np.float32], results: NDArray[np.float32]
 ) -> None:

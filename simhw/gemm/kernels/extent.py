@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from simhw.kernel import kernel
 
-@nb.njit(cache=True, nogil=True)
+
+@kernel
 def magnitudes(bits: NDArray[np.uint32]) -> tuple[int, int, int]:
     """Return the largest and the smallest nonzero magnitude and the bits set in any, as bit patterns of float32.
 

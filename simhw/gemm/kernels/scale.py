@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from simhw.kernel import kernel
 
-@nb.njit(cache=True, nogil=True)
+
+@kernel
 def add_scaled(
     sums: NDArray[np.float64],
     unit: np.float32,
@@ -27,7 +28,7 @@ def add_scaled(
             _add_row(sums[i], unit, a_scale[i], b_scale, out[i])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _set_row(
     sums: NDArray[np.float64],
     unit: np.float32,
@@ -39,7 +40,7 @@ def _set_row(
         out[j] = (np.float32(sums[j]) * unit) * (scale * b_scale[j])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _add_row(
     sums: NDArray[np.float64],
     unit: np.float32,
@@ -51,7 +52,7 @@ def _add_row(
         out[j] += (np.float32(sums[j]) * unit) * (scale * b_scale[j])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def finish(
     values: NDArray[np.float32],
     a_scale: NDArray[np.float32],
@@ -66,7 +67,7 @@ def finish(
         beyond[i] = _finish_row(values[i], a_scale[i], b_scale, bias, has_bias, largest)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _finish_row(
     values: NDArray[np.float32],
     scale: np.float32,

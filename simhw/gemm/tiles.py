@@ -1,0 +1,43 @@
+"""Sums of whole matrices by kernels that keep tiles of them in registers: packing, threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simhw.gemm.threads import over_rows
+
+Kernel = Callable[..., object]
+"""Called with packed ``a``, packed ``b``, sums (m, n) and numbers; adds to the sums (see ``kernels/tiles.py``)."""
+
+
+def over_tiles(
+    kernel: Kernel, a: NDArray[Any], b: NDArray[Any], sums: NDArray[Any], numbers: NDArray[Any] | None = None
+) -> None:
+    """Take the products of ``a`` (batch, m, k) and ``b`` (batch, n, k) into ``sums`` (batch, m, n), k in order.
+
+    Elements of ``b`` and of the sums have one size. ``numbers`` are the kernel's constants, of the sums' type.
+    """
+    from simhw.gemm.kernels.tiles import ROWS, columns
+
+    constants = np.zeros(0, sums.dtype) if numbers is None else numbers
+    panels = [packed(matrix, columns(b.dtype.itemsize)) for matrix in b]
+
+    def work(i: int, first: int, last: int) -> None:
+        kernel(packed(a[i, first:last], ROWS), panels[i], sums[i, first:last], constants)
+
+    over_rows(work, a.shape[0], a.shape[1], step=ROWS)
+
+
+def packed(matrix: NDArray[Any], width: int) -> NDArray[Any]:
+    """Return ``(rows, k)`` as ``(tiles, k, width)``, the last row repeated to fill the last tile."""
+    from simhw.gemm.kernels.packing import pack
+
+    rows, depth = matrix.shape
+    out = np.empty((-(-rows // width), depth, width), matrix.dtype)
+    pattern = np.dtype(f"u{matrix.dtype.itemsize}")
+    pack(np.ascontiguousarray(matrix).view(pattern), out.view(pattern))
+    return out
