@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -55,7 +56,12 @@ class Path(Protocol):
 
 def path_of(accumulator: Accumulator) -> Path:
     """Return the path that runs an accumulator."""
-    path: Path = importlib.import_module(f"simhw.gemm.paths.{accumulator.kind}")
+    return _path_named(accumulator.kind)
+
+
+@cache
+def _path_named(kind: str) -> Path:
+    path: Path = importlib.import_module(f"simhw.gemm.paths.{kind}")
     return path
 
 
@@ -91,7 +97,10 @@ def group_sums(
 def canonical_nan(sums: Sums) -> Sums:
     """Return the sums with every NaN made :data:`CANONICAL_NAN`."""
     if sums.dtype == np.float32:
-        np.copyto(sums, CANONICAL_NAN, where=np.isnan(sums))
+        from simhw.gemm.kernels.extent import has_nan
+
+        if not sums.flags.c_contiguous or has_nan(sums.reshape(-1)):
+            np.copyto(sums, CANONICAL_NAN, where=np.isnan(sums))
     return sums
 
 

@@ -112,11 +112,16 @@ class RegisterKernels:
 
 def _fuse_halves(a: NDArray[Any], b: NDArray[Any], sums: NDArray[Any]) -> None:
     """Add up in fp16 patterns; those of ``a`` twice to a word, as the kernel takes them."""
-    from simhw.gemm.kernels.rounded import sum_half_fused
+    from simhw.gemm.kernels.rounded import from_halves, sum_half_fused, to_halves
 
-    left, right, held = (v.astype(np.float16).view(np.uint16) for v in (a, b, sums))
-    over_tiles(sum_half_fused, left * np.uint32(0x10001), right, held)
-    sums[:] = held.view(np.float16)
+    def patterns(values: NDArray[Any], kind: type, repeated: int) -> NDArray[Any]:
+        out = np.empty(values.shape, kind)
+        to_halves(values.reshape(-1), repeated, out.reshape(-1))
+        return out
+
+    held = patterns(sums, np.uint16, 1)
+    over_tiles(sum_half_fused, patterns(a, np.uint32, 0x10001), patterns(b, np.uint16, 1), held)
+    from_halves(held.reshape(-1), sums.reshape(-1))
 
 
 def start_sums(kernels: RegisterKernels, shape: tuple[int, int, int], c: NDArray[np.float32] | None) -> NDArray[Any]:

@@ -24,3 +24,13 @@ def magnitudes(bits: NDArray[np.uint32]) -> tuple[int, int, int]:
         largest = max(largest, magnitude)
         smallest = min(smallest, np.uint32(magnitude - np.uint32(1)))  # zero becomes the largest pattern
     return np.int64(largest), np.int64(smallest) + 1, np.int64(occupied)
+
+
+@kernel
+def has_nan(values: NDArray[np.float32]) -> bool:
+    """Return whether a flat array holds a NaN."""
+    found = np.uint32(0)
+    for i in range(values.shape[0]):
+        value = values[i]
+        found = np.uint32(found | np.uint32(value != value))
+    return found != 0

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simhw.gemm.kernels.bits import half_pattern, half_value
 from simhw.gemm.kernels.tiles import multiply_add
 from simhw.gemm.kernels.vectors import HALF
 from simhw.kernel import kernel
@@ -89,3 +90,18 @@ def sum_nearest_bounded(a: Floats, b: Floats, sums: Floats, numbers: Floats) -> 
 def sum_nearest_free(a: Floats, b: Floats, sums: Floats, numbers: Floats) -> None:
     """The same where also every sum is a multiple of the smallest subnormal number, and none is minus zero."""
     _sum_free(a, b, sums, numbers)
+
+
+@kernel
+def to_halves(values: Floats, repeated: int, out: Halves) -> None:
+    """Set flat ``out`` to patterns of fp16 values times ``repeated`` (1, or 0x10001 for two to a word)."""
+    factor = out.dtype.type(repeated)
+    for i in range(out.shape[0]):
+        out[i] = out.dtype.type(half_pattern(values[i]) * factor)
+
+
+@kernel
+def from_halves(patterns: Halves, out: Floats) -> None:
+    """Set flat ``out`` to what fp16 patterns stand for."""
+    for i in range(out.shape[0]):
+        out[i] = half_value(patterns[i])
