@@ -253,7 +253,7 @@ def _subtract(sums: Sums, extents: tuple[Extent, Extent], zero_term: NDArray[np.
     if zero_term is None:
         return sums
     unit = extents[0].unit + extents[1].unit
-    exact = sums if sums.dtype == np.int64 else np.ldexp(sums.astype(np.float64), -unit)
+    exact = sums if sums.dtype.kind == "i" else np.ldexp(sums.astype(np.float64), -unit)
     return np.asarray(exact.astype(np.int64) - np.ldexp(zero_term, -unit).astype(np.int64), np.int64)
 
 

@@ -49,7 +49,7 @@ class Path(Protocol):
     ) -> Sums:
         """Return the sums ``(batch, m, n)`` of ``a`` (batch, m, k) and ``b`` (batch, n, k), starting from ``c``.
 
-        Integer accumulators may return int64 in units of the product of the operands' least significant bits.
+        Integer accumulators may return integers in units of the product of the operands' least significant bits.
         """
         ...
 
@@ -120,7 +120,7 @@ def _with_specials(
     x, y = (np.where(np.isfinite(v), v, v.dtype.type(0)) for v in (a, b))
     sums: NDArray[Any]
     sums = path_of(accumulator).run(plan, accumulator, x, y, extents, c)
-    if sums.dtype == np.int64:
+    if sums.dtype.kind == "i":
         sums = np.ldexp(sums.astype(np.float64), extents[0].unit + extents[1].unit)
     for i in range(a.shape[0]):
         left, right = a[i].astype(np.float64), b[i].astype(np.float64)

@@ -32,6 +32,37 @@ def over_tiles(
     over_rows(work, a.shape[0], a.shape[1], step=ROWS)
 
 
+def over_scaled_tiles(
+    kernel: Kernel,
+    operands: tuple[NDArray[Any], NDArray[Any]],
+    scales: tuple[NDArray[np.float32], NDArray[np.float32]],
+    start: NDArray[Any],
+    size: int,
+    unit: float,
+) -> NDArray[np.float32]:
+    """Return the fp32 sums over groups of ``size`` steps of k of scaled exact sums (see ``kernels/blocks.py``).
+
+    Operands are (batch, m, k) and (batch, n, k), scales have groups instead of k, ``start`` is what the sums of the
+    second one's groups begin with.
+    """
+    from simhw.gemm.kernels.blocks import ROWS
+    from simhw.gemm.kernels.tiles import columns
+
+    (a, b), (a_scale, b_scale) = operands, scales
+    width = columns(start.dtype.itemsize)
+    panels = [[packed(array, width) for array in arrays] for arrays in zip(b, b_scale, start, strict=True)]
+    out = np.empty((a.shape[0], a.shape[1], b.shape[1]), np.float32)
+
+    def work(i: int, first: int, last: int) -> None:
+        rows = slice(first, last)
+        values, right, begin = panels[i]
+        left = packed(a_scale[i, rows], ROWS)
+        kernel(packed(a[i, rows], ROWS), values, left, right, begin, size, np.float32(unit), out[i, rows])
+
+    over_rows(work, a.shape[0], a.shape[1], step=ROWS)
+    return out
+
+
 def packed(matrix: NDArray[Any], width: int) -> NDArray[Any]:
     """Return ``(rows, k)`` as ``(tiles, k, width)``, the last row repeated to fill the last tile."""
     from simhw.gemm.kernels.packing import pack

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.gemm.kernels.bits import add_product_saturating, clamp_from_zero, fused_multiply_add, mark_difference
+from simhw.gemm.kernels.bits import clamp_from_zero, fused_multiply_add, mark_difference
 from simhw.kernel import kernel
 
 PANEL = 128
@@ -188,30 +188,6 @@ def _clamped_marking(a: Floats, panel: Floats, sums: Floats, marks: NDArray[np.i
                 s = min(max(exact, low), high)
                 marks[r, j] = mark_difference(marks[r, j], exact, s)
                 sums[r, j] = s
-
-
-@kernel
-def saturate_int16(a: NDArray[np.int16], panel: NDArray[np.int16], sums: NDArray[np.int16]) -> None:
-    """Add products in saturating 16-bit integers, the processor's own: clamping costs nothing."""
-    depth = a.shape[1]
-    whole = depth - depth % 8
-    for i in range(a.shape[0]):
-        for k in range(0, whole, 8):
-            a0, a1, a2, a3 = a[i, k], a[i, k + 1], a[i, k + 2], a[i, k + 3]
-            a4, a5, a6, a7 = a[i, k + 4], a[i, k + 5], a[i, k + 6], a[i, k + 7]
-            for j in range(PANEL):
-                s = add_product_saturating(sums[i, j], a0, panel[k, j])
-                s = add_product_saturating(s, a1, panel[k + 1, j])
-                s = add_product_saturating(s, a2, panel[k + 2, j])
-                s = add_product_saturating(s, a3, panel[k + 3, j])
-                s = add_product_saturating(s, a4, panel[k + 4, j])
-                s = add_product_saturating(s, a5, panel[k + 5, j])
-                s = add_product_saturating(s, a6, panel[k + 6, j])
-                sums[i, j] = add_product_saturating(s, a7, panel[k + 7, j])
-        for k in range(whole, depth):
-            x = a[i, k]
-            for j in range(PANEL):
-                sums[i, j] = add_product_saturating(sums[i, j], x, panel[k, j])
 
 
 @kernel

@@ -80,7 +80,7 @@ def _blocks(v: Vectors, views: list[View], step: Step, kinds: tuple[ir.Type, ...
     tiles, depth = a.shape[:2]
     zero = long(0)
     with v.steps(zero, depth, DEPTH) as k, v.steps(zero, tiles, BLOCK) as block:
-        last = _smaller(builder, builder.add(block.index, long(BLOCK)), tiles)
+        last = v.smaller_integer(builder.add(block.index, long(BLOCK)), tiles)
         with v.steps(zero, b.shape[0], 1) as sliver, v.steps(block.index, last, 1) as tile:
             tile_sums(v, (a, b, sums), step, kinds, constants, (k.index, sliver.index, tile.index))
 

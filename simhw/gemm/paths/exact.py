@@ -13,7 +13,7 @@ from simhw.gemm.extent import Extent
 from simhw.gemm.operand import Values
 from simhw.gemm.paths.int8 import INT8, dot
 from simhw.gemm.plan import Plan, Sums
-from simhw.gemm.threads import over_rows
+from simhw.gemm.tiles import over_scaled_tiles
 
 FLOAT32_INTEGERS = 24
 FLOAT64_INTEGERS = 53
@@ -124,14 +124,6 @@ def block_sums(
     from simhw.gemm.kernels.blocks import scaled_blocks
 
     kind = np.dtype(np.float32 if plan.kernel == BLOCK_FP32 else np.float64)
-    x: Any = np.ascontiguousarray(a, kind)
-    y: Any = np.ascontiguousarray(b, kind)
-    sx = np.ascontiguousarray(scales[0], np.float32)
-    sy = np.ascontiguousarray(scales[1], np.float32)
-    out = np.empty((x.shape[0], x.shape[1], y.shape[1]), np.float32)
-
-    def work(i: int, first: int, last: int) -> None:
-        scaled_blocks(x[i, first:last], y[i], sx[i, first:last], sy[i], group_size, out[i, first:last])
-
-    over_rows(work, x.shape[0], x.shape[1])
-    return out
+    x, y = (np.ascontiguousarray(v, kind) for v in (a, b))
+    start = np.zeros((y.shape[0], y.shape[1], scales[1].shape[2]), kind)
+    return over_scaled_tiles(scaled_blocks, (x, y), scales, start, group_size, 1.0)

@@ -1,4 +1,4 @@
-"""Products of small integers by the processor's own int8 dot-product instructions, through ``torch._int_mm``.
+"""Products of small integers by the processor's own int8 dot-product instructions, or by ``torch._int_mm``.
 
 On processors without such instructions the library may saturate 16-bit pair sums. Whether it is exact here is
 therefore tested once per process, with the operands that would show it; where it is not, this path is never taken.
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from simhw.formats import ElementFormat, IntegerFormat, decode, get_element_format
 from simhw.gemm.extent import Extent
-from simhw.gemm.operand import Operand
+from simhw.gemm.operand import Operand, Values
+from simhw.gemm.tiles import over_tiles
 
 INT8 = "int8_dot"
-"""torch: int8 x int8 into int32."""
+"""int8 x int8 into int32: Numba with VNNI instructions, else torch."""
 LEAST_WORK = 1 << 22
 """Multiply-accumulates of one matrix below which a call costs more than it saves."""
 LARGEST = 127
@@ -42,6 +43,17 @@ def small_integers(operand: Operand) -> tuple[Int8, Extent] | None:
     return values, Extent(unit=int(form.lsb_exponent), largest=largest)
 
 
+def as_int8(values: Values, extent: Extent) -> Int8 | None:
+    """Return values in units as int8, None where one is +128."""
+    from simhw.gemm.kernels.conversion import to_integers
+
+    out = np.empty(values.shape, np.int16)
+    to_integers(np.ascontiguousarray(values).reshape(-1), values.dtype.type(2.0**-extent.unit), out.reshape(-1))
+    if extent.largest > LARGEST and out.max() > LARGEST:
+        return None
+    return out.astype(np.int8)
+
+
 @cache
 def _table(name: str) -> Int8 | None:
     """Return the value of each code in units of the least significant bit, None where one is not an int8."""
@@ -56,6 +68,38 @@ def _table(name: str) -> Int8 | None:
 
 def dot(x: Int8, y: Int8) -> NDArray[np.int32]:
     """Return ``x @ y.T`` for (batch, m, k) and (batch, n, k), exactly, in int32."""
+    from simhw.gemm.kernels.dots import has_dot_products
+
+    return _dot_words(x, y) if has_dot_products() else _dot_torch(x, y)
+
+
+def _dot_words(x: Int8, y: Int8) -> NDArray[np.int32]:
+    """Sum ``(x + 128) * y`` from ``-128 * sum(y)`` on: the instruction takes unsigned bytes times signed ones."""
+    from simhw.gemm.kernels.conversion import fill_rows, offset_sums
+    from simhw.gemm.kernels.dots import sum_bytes
+
+    sums = np.empty((x.shape[0], x.shape[1], y.shape[1]), np.int32)
+    start = np.empty(y.shape[1], np.int32)
+    for matrix, out in zip(y, sums, strict=True):
+        offset_sums(np.ascontiguousarray(matrix), -128, start)
+        fill_rows(start, out)
+    over_tiles(sum_bytes, _words(x, 0x80), _words(y, 0), sums)
+    return sums
+
+
+def _words(values: Int8, mask: int) -> NDArray[np.uint32]:
+    """Return bytes four to a word, the bits of ``mask`` flipped, the last word filled with zeros."""
+    from simhw.gemm.kernels.conversion import flip_bytes
+
+    batch, rows, k = values.shape
+    size = -(-k // 4) * 4
+    out = np.empty((batch, rows, size), np.uint8) if size == k else np.zeros((batch, rows, size), np.uint8)
+    given = np.ascontiguousarray(values).view(np.uint8)
+    flip_bytes(given.reshape(batch * rows, k), mask, out.reshape(batch * rows, size))
+    return out.view(np.uint32)
+
+
+def _dot_torch(x: Int8, y: Int8) -> NDArray[np.int32]:
     import torch
 
     if x.shape[2] == 1:  # the library mistakes the strides of a transposed column for those of a row

@@ -1,0 +1,58 @@
+"""Operands and results between floats and the integers that kernels sum, one pass each; arrays are flat."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simhw.kernel import kernel
+
+
+@kernel
+def to_integers(values: NDArray[np.float32], scale: float, out: NDArray[np.int16]) -> None:
+    """Set ``out`` to whole numbers ``values * scale``, which its type holds."""
+    for i in range(out.shape[0]):
+        out[i] = np.int32(values[i] * scale)
+
+
+@kernel
+def to_words(values: NDArray[np.float32], scale: float, repeated: int, out: NDArray[np.uint32]) -> None:
+    """Set ``out`` to the 16 bits of whole numbers ``values * scale``, times ``repeated`` (1; 0x10001: in both halves)."""
+    factor = np.uint32(repeated)
+    for i in range(out.shape[0]):
+        out[i] = np.uint32(np.uint32(np.int32(values[i] * scale)) & np.uint32(0xFFFF)) * factor
+
+
+@kernel
+def from_upper_bits(sums: NDArray[np.int32], shift: int, unit: float, out: NDArray[np.float32]) -> None:
+    """Set ``out`` to ``sums`` without their lowest ``shift`` bits, times ``unit``."""
+    low = np.int32(shift)
+    for i in range(out.shape[0]):
+        out[i] = np.int32(np.int32(sums[i]) >> low) * unit
+
+
+@kernel
+def flip_bytes(values: NDArray[np.uint8], mask: int, out: NDArray[np.uint8]) -> None:
+    """Set the first columns of ``out`` (rows, k or more) to ``values`` (rows, k) with the bits of ``mask`` flipped."""
+    flipped = np.uint8(mask)
+    for i in range(values.shape[0]):
+        for k in range(values.shape[1]):
+            out[i, k] = values[i, k] ^ flipped
+
+
+@kernel
+def offset_sums(values: NDArray[np.int8], offset: int, out: NDArray[np.int32]) -> None:
+    """Set ``out`` (rows,) to ``offset`` times the sum of each row of ``values`` (rows, k)."""
+    for i in range(values.shape[0]):
+        total = np.int32(0)
+        for k in range(values.shape[1]):
+            total = np.int32(total + np.int32(values[i, k]))
+        out[i] = np.int32(total * np.int32(offset))
+
+
+@kernel
+def fill_rows(row: NDArray[np.int32], out: NDArray[np.int32]) -> None:
+    """Set every row of ``out`` (m, n) to one row (n,)."""
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = row[j]
