@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,36 +21,55 @@ def over_tiles(
 
     Elements of ``b`` and of the sums have one size. ``numbers`` are the kernel's constants, of the sums' type.
     """
-    from simhw.gemm.kernels.tiles import ROWS, columns
+    over_packed_tiles(kernel, a, [slivers(matrix) for matrix in b], sums, numbers)
+
+
+def over_packed_tiles(
+    kernel: Kernel,
+    a: NDArray[Any],
+    b: Sequence[NDArray[Any]],
+    sums: NDArray[Any],
+    numbers: NDArray[Any] | None = None,
+) -> None:
+    """Do the same with ``b`` packed (see :func:`slivers`)."""
+    from simhw.gemm.kernels.tiles import ROWS
 
     constants = np.zeros(0, sums.dtype) if numbers is None else numbers
-    panels = [packed(matrix, columns(b.dtype.itemsize)) for matrix in b]
 
     def work(i: int, first: int, last: int) -> None:
-        kernel(packed(a[i, first:last], ROWS), panels[i], sums[i, first:last], constants)
+        kernel(packed(a[i, first:last], ROWS), b[i], sums[i, first:last], constants)
 
     over_rows(work, a.shape[0], a.shape[1], step=ROWS)
+
+
+def slivers(matrix: NDArray[Any], itemsize: int | None = None) -> NDArray[Any]:
+    """Return ``(n, k)`` packed as wide as a tile of sums of so many bytes, None for those of the matrix."""
+    from simhw.gemm.kernels.tiles import columns
+
+    return packed(matrix, columns(itemsize or matrix.dtype.itemsize))
 
 
 def over_scaled_tiles(
     kernel: Kernel,
     operands: tuple[NDArray[Any], NDArray[Any]],
     scales: tuple[NDArray[np.float32], NDArray[np.float32]],
-    start: NDArray[Any],
+    start: Callable[[NDArray[Any], int, int], NDArray[Any]],
     size: int,
     unit: float,
 ) -> NDArray[np.float32]:
     """Return the fp32 sums over groups of ``size`` steps of k of scaled exact sums (see ``kernels/blocks.py``).
 
-    Operands are (batch, m, k) and (batch, n, k), scales have groups instead of k, ``start`` is what the sums of the
-    second one's groups begin with.
+    Operands are (batch, m, k) and (batch, n, k), scales have groups instead of k. ``start`` returns what the sums of
+    groups begin with, from the second operand packed, the number of groups and their size.
     """
     from simhw.gemm.kernels.blocks import ROWS
-    from simhw.gemm.kernels.tiles import columns
 
     (a, b), (a_scale, b_scale) = operands, scales
-    width = columns(start.dtype.itemsize)
-    panels = [[packed(array, width) for array in arrays] for arrays in zip(b, b_scale, start, strict=True)]
+    groups = b_scale.shape[2]
+    panels = []
+    for values, factors in zip(b, b_scale, strict=True):
+        panel = slivers(values)
+        panels.append((panel, slivers(factors, values.dtype.itemsize), start(panel, groups, size)))
     out = np.empty((a.shape[0], a.shape[1], b.shape[1]), np.float32)
 
     def work(i: int, first: int, last: int) -> None:

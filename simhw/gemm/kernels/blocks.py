@@ -34,8 +34,8 @@ def _scaled_sums(step: Callable[..., Any]) -> Any:
     """
 
     @intrinsic
-    def scaled(  # noqa: ARG001
-        typing_context: Any,
+    def scaled(
+        typing_context: Any,  # noqa: ARG001
         a: Any,
         b: Any,
         a_scale: Any,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from simhw.gemm.kernels.bits import to_half
 from simhw.kernel import kernel
 
 
@@ -54,34 +55,76 @@ def _add_row(
 
 @kernel
 def finish(
-    values: NDArray[np.float32],
+    sums: NDArray[np.float32],
+    unit: np.float32,
     a_scale: NDArray[np.float32],
     b_scale: NDArray[np.float32],
     bias: NDArray[np.float32],
     has_bias: bool,
     largest: np.float32,
+    rounding: int,
+    values: NDArray[np.float32],
     beyond: NDArray[np.int64],
-) -> None:
-    """Multiply by the row scale, then by the column scale, add the bias; count results beyond ``largest`` per row."""
+) -> int:
+    """Set ``values`` (m, n) to ``fp32(sums) * unit`` times the row scale, times the column scale, plus the bias.
+
+    Then round (see ``KEPT`` and others), count results beyond ``largest`` per row; return how many are NaN.
+    """
+    nans = 0
     for i in range(values.shape[0]):
-        beyond[i] = _finish_row(values[i], a_scale[i], b_scale, bias, has_bias, largest)
+        beyond[i] = _finish_row(sums[i], unit, a_scale[i], b_scale, bias, has_bias, largest, values[i])
+        if rounding == HALF:
+            nans += _round_half(values[i], largest)
+        elif rounding == UPPER_HALF:
+            nans += _round_upper_half(values[i], largest)
+    return nans
+
+
+KEPT, HALF, UPPER_HALF = 0, 1, 2
+"""How ``finish`` rounds: not at all; to fp16 or to bf16, values beyond the largest number becoming that number."""
 
 
 @kernel
 def _finish_row(
-    values: NDArray[np.float32],
+    sums: NDArray[np.float32],
+    unit: np.float32,
     scale: np.float32,
     b_scale: NDArray[np.float32],
     bias: NDArray[np.float32],
     has_bias: bool,
     largest: np.float32,
+    values: NDArray[np.float32],
 ) -> int:
     for j in range(values.shape[0]):
-        values[j] = (values[j] * scale) * b_scale[j]
+        values[j] = ((np.float32(sums[j]) * unit) * scale) * b_scale[j]
     if has_bias:
         for j in range(values.shape[0]):
             values[j] = values[j] + bias[j]
-    count = 0
+    count = np.int32(0)
     for j in range(values.shape[0]):
-        count += abs(values[j]) > largest
-    return count
+        count = np.int32(count + np.int32(abs(values[j]) > largest))
+    return np.int64(count)
+
+
+@kernel
+def _round_half(values: NDArray[np.float32], largest: np.float32) -> int:
+    nans = np.int32(0)
+    for j in range(values.shape[0]):
+        value = values[j]
+        nans = np.int32(nans + np.int32(value != value))
+        values[j] = to_half(min(max(value, -largest), largest))
+    return np.int64(nans)
+
+
+@kernel
+def _round_upper_half(values: NDArray[np.float32], largest: np.float32) -> int:
+    bits = values.view(np.uint32)
+    nans = np.int32(0)
+    for j in range(values.shape[0]):
+        value = values[j]
+        nans = np.int32(nans + np.int32(value != value))
+        values[j] = min(max(value, -largest), largest)
+    for j in range(bits.shape[0]):
+        odd = np.uint32((bits[j] >> np.uint32(16)) & np.uint32(1))
+        bits[j] = np.uint32(np.uint32(bits[j] + np.uint32(0x7FFF)) + odd) & np.uint32(0xFFFF0000)
+    return np.int64(nans)

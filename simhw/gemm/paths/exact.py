@@ -11,7 +11,7 @@ from simhw.accumulators import Accumulator, Exact
 from simhw.errors import InputError
 from simhw.gemm.extent import Extent
 from simhw.gemm.operand import Values
-from simhw.gemm.paths.int8 import INT8, dot
+from simhw.gemm.paths.int8 import INT8, INT8_GROUPS, dot
 from simhw.gemm.plan import Plan, Sums
 from simhw.gemm.tiles import over_scaled_tiles
 
@@ -54,15 +54,18 @@ def plan(accumulator: Accumulator, k: int, a: Extent, b: Extent) -> Plan:  # noq
     )
 
 
-def plan_int8(k: int, a: Extent, b: Extent) -> Plan | None:
-    """Return the plan for operands that are int8 whatever their codes, None where int32 might not hold the sum."""
-    bits = (k * a.largest * b.largest).bit_length()
+def plan_int8(k: int, a: Extent, b: Extent, *, scaled: bool = False) -> Plan | None:
+    """Return the plan for operands that are int8 whatever their codes, None where int32 might not hold the sum.
+
+    ``scaled``: for groups whose sums are scaled and added at once.
+    """
+    bits = (k * (a.largest + 128) * b.largest).bit_length() if scaled else (k * a.largest * b.largest).bit_length()
     if bits > INT32_INTEGERS:
         return None
     return Plan(
-        kernel=INT8,
+        kernel=INT8_GROUPS if scaled else INT8,
         why=f"operands are int8 in units of 2^{a.unit} and 2^{b.unit}, sums stay below 2^{bits}: exact in int32;"
-        " the library's products were checked in this process",
+        " the products were checked in this process",
     )
 
 
@@ -125,5 +128,8 @@ def block_sums(
 
     kind = np.dtype(np.float32 if plan.kernel == BLOCK_FP32 else np.float64)
     x, y = (np.ascontiguousarray(v, kind) for v in (a, b))
-    start = np.zeros((y.shape[0], y.shape[1], scales[1].shape[2]), kind)
-    return over_scaled_tiles(scaled_blocks, (x, y), scales, start, group_size, 1.0)
+
+    def zeros(panel: NDArray[Any], groups: int, _: int) -> NDArray[Any]:
+        return np.zeros((panel.shape[0], groups, panel.shape[2]), kind)
+
+    return over_scaled_tiles(scaled_blocks, (x, y), scales, zeros, group_size, 1.0)

@@ -14,10 +14,14 @@ from numpy.typing import NDArray
 from simhw.formats import ElementFormat, IntegerFormat, decode, get_element_format
 from simhw.gemm.extent import Extent
 from simhw.gemm.operand import Operand, Values
-from simhw.gemm.tiles import over_tiles
+from simhw.gemm.tiles import over_packed_tiles, over_scaled_tiles, slivers
 
 INT8 = "int8_dot"
 """int8 x int8 into int32: Numba with VNNI instructions, else torch."""
+INT8_GROUPS = "int8_groups"
+"""Numba: int8 x int8 into int32 with VNNI instructions, each group's sum scaled and added at once."""
+WORD = 4
+"""Bytes that one instruction multiplies per word."""
 LEAST_WORK = 1 << 22
 """Multiply-accumulates of one matrix below which a call costs more than it saves."""
 LARGEST = 127
@@ -27,20 +31,31 @@ Int8 = NDArray[np.int8]
 
 def small_integers(operand: Operand) -> tuple[Int8, Extent] | None:
     """Return ``decode(codes) - zero point`` in units of the least significant bit, where any code gives an int8."""
-    form = get_element_format(operand.format)
-    table = _table(form.name)
-    if table is None:
+    found = _table(operand.format)
+    if found is None:
         return None
+    table, largest, unit = found
     zero = 0 if operand.zero_point is None else int(np.abs(operand.zero_point).max())
-    largest = int(np.abs(table.astype(np.int16)).max()) + zero
-    if largest > LARGEST + (zero == 0):
+    if largest + zero > LARGEST + (zero == 0):
         return None
-    values = operand.codes.view(np.int8) if form.name == "int8" else table[operand.codes]
-    if operand.zero_point is not None:
-        size = operand.group_size or values.shape[2]
-        zeros = np.repeat(operand.zero_point.astype(np.int8), size, axis=2)
-        values = values - zeros[:, :, : values.shape[2]]
-    return values, Extent(unit=int(form.lsb_exponent), largest=largest)
+    return _look_up(operand, table), Extent(unit=unit, largest=largest + zero)
+
+
+def _look_up(operand: Operand, table: Int8) -> Int8:
+    from simhw.gemm.kernels.conversion import look_up_bytes
+
+    if operand.format == "int8" and operand.zero_point is None:
+        return operand.codes.view(np.int8)
+    batch, rows, k = operand.codes.shape
+    size = operand.group_size or k
+    if operand.zero_point is None:
+        zeros = np.zeros((batch * rows, -(-k // size)), np.int8)
+    else:
+        zeros = operand.zero_point.astype(np.int8).reshape(batch * rows, -1)
+    out = np.empty(operand.codes.shape, np.int8)
+    codes = np.ascontiguousarray(operand.codes).reshape(batch * rows, k)
+    look_up_bytes(codes, table, zeros, size, out.reshape(batch * rows, k))
+    return out
 
 
 def as_int8(values: Values, extent: Extent) -> Int8 | None:
@@ -55,15 +70,20 @@ def as_int8(values: Values, extent: Extent) -> Int8 | None:
 
 
 @cache
-def _table(name: str) -> Int8 | None:
-    """Return the value of each code in units of the least significant bit, None where one is not an int8."""
+def _table(name: str) -> tuple[Int8, int, int] | None:
+    """Return the value of each code in units, the largest magnitude, and the exponent of the unit.
+
+    None where a value is not an int8; codes beyond the format's give zero.
+    """
     form: ElementFormat = get_element_format(name)
     if form.bits > 8 or (form.bits == 8 and not (isinstance(form, IntegerFormat) and form.signed)):
         return None
     values = np.ldexp(decode(np.arange(1 << form.bits, dtype=np.uint8), form).astype(np.float64), -form.lsb_exponent)
     if not np.isfinite(values).all() or values.min() < -128 or values.max() > LARGEST:
         return None
-    return values.astype(np.int8)
+    table = np.zeros(256, np.int8)
+    table[: len(values)] = values
+    return table, int(np.abs(values).max()), int(form.lsb_exponent)
 
 
 def dot(x: Int8, y: Int8) -> NDArray[np.int32]:
@@ -75,16 +95,34 @@ def dot(x: Int8, y: Int8) -> NDArray[np.int32]:
 
 def _dot_words(x: Int8, y: Int8) -> NDArray[np.int32]:
     """Sum ``(x + 128) * y`` from ``-128 * sum(y)`` on: the instruction takes unsigned bytes times signed ones."""
-    from simhw.gemm.kernels.conversion import fill_rows, offset_sums
+    from simhw.gemm.kernels.conversion import fill_rows
     from simhw.gemm.kernels.dots import sum_bytes
 
     sums = np.empty((x.shape[0], x.shape[1], y.shape[1]), np.int32)
-    start = np.empty(y.shape[1], np.int32)
-    for matrix, out in zip(y, sums, strict=True):
-        offset_sums(np.ascontiguousarray(matrix), -128, start)
-        fill_rows(start, out)
-    over_tiles(sum_bytes, _words(x, 0x80), _words(y, 0), sums)
+    panels = [slivers(matrix) for matrix in _words(y, 0)]
+    for panel, out in zip(panels, sums, strict=True):
+        fill_rows(_start(panel, 1, panel.shape[1])[:, 0], out)
+    over_packed_tiles(sum_bytes, _words(x, 0x80), panels, sums)
     return sums
+
+
+def scaled_dots(
+    x: Int8, y: Int8, scales: tuple[NDArray[np.float32], NDArray[np.float32]], group_size: int, unit: int
+) -> NDArray[np.float32]:
+    """Return the fp32 sum over groups of k of exact sums, in units of ``2**unit``, times the groups' scales."""
+    from simhw.gemm.kernels.blocks import scaled_byte_blocks
+
+    operands = _words(x, 0x80), _words(y, 0)
+    return over_scaled_tiles(scaled_byte_blocks, operands, scales, _start, group_size // WORD, 2.0**unit)
+
+
+def _start(panel: NDArray[np.uint32], groups: int, size: int) -> NDArray[np.int32]:
+    """Return ``-128 * sum`` of each group of ``size`` words of a packed operand."""
+    from simhw.gemm.kernels.conversion import offset_sums
+
+    out = np.empty((panel.shape[0], groups, panel.shape[2]), np.int32)
+    offset_sums(panel.view(np.int32), -128, size, out)
+    return out
 
 
 def _words(values: Int8, mask: int) -> NDArray[np.uint32]:
