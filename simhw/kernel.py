@@ -28,6 +28,7 @@ def kernel(function: Function) -> Function:
     return compiled  # type: ignore[no-any-return]
 
 
+@cache
 def has_feature(name: str) -> bool:
     """Return whether kernels are compiled for a processor with a feature, as LLVM names it (``avx512f``)."""
     _prefer_wide_vectors()

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.accumulators import Accumulator, Exact, Ieee, IntegerAccumulator
-from simhw.accumulators.scaled import ScaledAccumulator
+from simhw.accumulators import Accumulator, Exact, Ieee
 from simhw.errors import InputError
 from simhw.formats import decode, get_element_format
 from simhw.gemm.datapath import Datapath
@@ -22,7 +21,7 @@ from simhw.gemm.kernels.dots import has_dot_products
 from simhw.gemm.operand import Operand, Values
 from simhw.gemm.paths.exact import BLOCK_FP32, BLOCK_FP64, SHORT_GROUP, block_sums, fuse_short_groups, plan_int8
 from simhw.gemm.paths.int8 import INT8_GROUPS, WORD, exact_here, scaled_dots, small_integers, worthwhile
-from simhw.gemm.plan import Plan, Sums, canonical_nan, counted_sums, plan_sum
+from simhw.gemm.plan import Plan, Sums, canonical_nan, counted_sums, is_integer, is_scaled, plan_sum
 from simhw.gemm.register import fit, may_wrap, subtract, zero_term
 from simhw.gemm.scaled_sums import scaled_sums
 from simhw.gemm.threads import over_rows
@@ -82,7 +81,7 @@ def accumulate(
     accumulator = datapath.accumulator
     slices = (b if b.group_size else a).group_slices()
     values, extents, plan = _prepare(a, b, accumulator, slices[0].stop, len(slices))
-    if isinstance(accumulator, ScaledAccumulator):
+    if is_scaled(accumulator):
         plan, inside = scaled_sums(accumulator, (a, b), values, extents, c)
         return Totals(sums=inside, unit=0, overflows=0, plan=plan)
     scales = _group_scales(a, b)
@@ -113,7 +112,7 @@ def _prepare(
         small = _small_integers(a, b, accumulator, k, groups)
         if small is not None:
             return small
-    held = isinstance(accumulator, IntegerAccumulator)  # sums codes as they are, zero points come off behind it
+    held = is_integer(accumulator)  # sums codes as they are, zero points come off behind it
     values = a.integers(), decode(b.codes, get_element_format(b.format)) if held else b.integers()
     extents = (extent_of(values[0], _unit(a)), extent_of(values[1], _unit(b)))
     return values, extents, plan_sum(accumulator, k, *extents)
@@ -154,7 +153,7 @@ def _group_sum(
     if may_wrap(accumulator, extents, ks.stop - ks.start, b):
         assert isinstance(accumulator, Exact)
         return fit(sums, accumulator, extents, zero_term(x, b, ks, group))
-    if isinstance(accumulator, IntegerAccumulator):
+    if is_integer(accumulator):
         sums = subtract(sums, extents, zero_term(x, b, ks, group))
     return sums, overflows
 
@@ -221,7 +220,7 @@ def _is_scaled(a: Operand, b: Operand, accumulator: Accumulator) -> bool:
     """Return whether anything is applied to sums behind the accumulator."""
     rows = a.row_scale is not None or b.row_scale is not None
     groups = max(a.groups, b.groups) > 1 or a.group_scale is not None or b.group_scale is not None
-    return rows or (groups and not isinstance(accumulator, ScaledAccumulator))
+    return rows or (groups and not is_scaled(accumulator))
 
 
 def _unit(operand: Operand) -> int:

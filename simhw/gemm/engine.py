@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -94,19 +95,22 @@ def behind_accumulator(
     added = np.zeros((batch, n), np.float32)
     if bias is not None:
         added[:] = bias.reshape(-1, n)
-    fused = {"bf16": scale.UPPER_HALF, **({"fp16": scale.HALF} if has_half_conversion() else {})}
-    rounding = fused.get(getattr(output, "name", ""), scale.KEPT)
+    rounding, largest = _output(None if output is None else output.name)
     sums: NDArray[Any] = np.ascontiguousarray(totals.sums)
-    result = np.empty(sums.shape, np.float32)
+    result = sums.view(np.float32) if sums.dtype in (np.float32, np.int32) else np.empty(sums.shape, np.float32)
     unit = np.float32(2.0**totals.unit if sums.dtype.kind == "i" else 1.0)
-    largest = np.float32(np.inf if output is None else float(output.max_value))
     beyond = np.zeros((batch, m), np.int64)
     nans: list[int] = []
 
     def work(i: int, r0: int, r1: int) -> None:
         rows = slice(r0, r1)
-        own = (left[i, rows], right[i], added[i], bias is not None, largest, rounding, result[i, rows], beyond[i, rows])
-        nans.append(scale.finish(sums[i, rows], unit, *own))
+        own = (left[i, rows], right[i], added[i], bias is not None, largest, rounding)
+        if sums.dtype == np.float32:
+            nans.append(scale.finish_floats(result[i, rows], *own, beyond[i, rows]))
+        elif sums.dtype == np.int32:
+            nans.append(scale.finish_words(sums[i, rows], unit, *own, beyond[i, rows]))
+        else:
+            nans.append(scale.finish(sums[i, rows], unit, *own, result[i, rows], beyond[i, rows]))
 
     over_rows(work, batch, m)
     if output is not None and rounding == scale.KEPT:
@@ -114,6 +118,17 @@ def behind_accumulator(
     elif any(nans):
         result[np.isnan(result)] = np.copysign(np.float32(np.nan), result[np.isnan(result)])
     return result, int(beyond.sum())
+
+
+@cache
+def _output(name: str | None) -> tuple[int, np.float32]:
+    """Return how a kernel rounds to an output format, and its largest number."""
+    from simhw.gemm.kernels import scale
+
+    if name is None:
+        return scale.KEPT, np.float32(np.inf)
+    fused = {"bf16": scale.UPPER_HALF, **({"fp16": scale.HALF} if has_half_conversion() else {})}
+    return fused.get(name, scale.KEPT), np.float32(float(get_element_format(name).max_value))
 
 
 def prepare_weights(b: Operand, datapath: Datapath) -> Operand:

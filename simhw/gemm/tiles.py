@@ -21,7 +21,8 @@ def over_tiles(
 
     Elements of ``b`` and of the sums have one size. ``numbers`` are the kernel's constants, of the sums' type.
     """
-    over_packed_tiles(kernel, a, [slivers(matrix) for matrix in b], sums, numbers)
+    constants = np.zeros(0, sums.dtype) if numbers is None else numbers
+    over_packed_tiles(kernel, a, [slivers(matrix) for matrix in b], sums, [constants] * len(b))
 
 
 def over_packed_tiles(
@@ -29,15 +30,13 @@ def over_packed_tiles(
     a: NDArray[Any],
     b: Sequence[NDArray[Any]],
     sums: NDArray[Any],
-    numbers: NDArray[Any] | None = None,
+    constants: Sequence[NDArray[Any]],
 ) -> None:
-    """Do the same with ``b`` packed (see :func:`slivers`)."""
+    """Do the same with ``b`` packed (see :func:`slivers`), and constants for each matrix of the batch."""
     from simhw.gemm.kernels.tiles import ROWS
 
-    constants = np.zeros(0, sums.dtype) if numbers is None else numbers
-
     def work(i: int, first: int, last: int) -> None:
-        kernel(packed(a[i, first:last], ROWS), b[i], sums[i, first:last], constants)
+        kernel(packed(a[i, first:last], ROWS), b[i], sums[i, first:last], constants[i])
 
     over_rows(work, a.shape[0], a.shape[1], step=ROWS)
 

@@ -166,5 +166,5 @@ def scaled_byte_blocks(
     unit: np.float32,
     out: Floats,
 ) -> None:
-    """Set ``out`` to sums of groups of ``size`` words of four bytes, of ``a`` unsigned ones, that begin at ``start``."""
+    """Set ``out`` to sums, from ``start`` on, of groups of ``size`` words of four bytes, unsigned ones in ``a``."""
     _scaled_bytes(a, b, a_scale, b_scale, start, size, unit, out)

@@ -1,8 +1,8 @@
 """Chains of fused multiply-adds in a register rounded to nearest even: one rounding per product, k in order.
 
-``a`` and ``b`` are packed, ``sums`` are (m, n), see ``tiles.py``. Products are exact in the loop's floats, and so is each
-sum, or its rounding there does no harm (the planner's proof). ``numbers`` are those of ``register.py``, which says how
-one addition and one subtraction of a large power of two round.
+``a`` and ``b`` are packed, ``sums`` are (m, n), see ``tiles.py``. Products are exact in the loop's floats, and so is
+each sum, or its rounding there does no harm (the planner's proof). ``numbers`` are those of ``register.py``, which says
+how one addition and one subtraction of a large power of two round.
 """
 
 from __future__ import annotations

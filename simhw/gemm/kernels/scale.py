@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.gemm.kernels.bits import to_half
+from simhw.gemm.kernels.bits import pattern_of, to_half
 from simhw.kernel import kernel
 
 
@@ -68,15 +68,54 @@ def finish(
 ) -> int:
     """Set ``values`` (m, n) to ``fp32(sums) * unit`` times the row scale, times the column scale, plus the bias.
 
-    Then round (see ``KEPT`` and others), count results beyond ``largest`` per row; return how many are NaN.
+    Then round (see ``KEPT`` and others), count results beyond ``largest`` per row; return how many are NaN. ``sums``
+    must not be the memory of ``values``.
     """
     nans = 0
     for i in range(values.shape[0]):
-        beyond[i] = _finish_row(sums[i], unit, a_scale[i], b_scale, bias, has_bias, largest, values[i])
-        if rounding == HALF:
-            nans += _round_half(values[i], largest)
-        elif rounding == UPPER_HALF:
-            nans += _round_upper_half(values[i], largest)
+        for j in range(values.shape[1]):
+            values[i, j] = np.float32(sums[i, j]) * unit
+        nans += _finish_row(values[i], a_scale[i], b_scale, bias, has_bias, largest, rounding, beyond[i : i + 1])
+    return nans
+
+
+@kernel
+def finish_floats(
+    values: NDArray[np.float32],
+    a_scale: NDArray[np.float32],
+    b_scale: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    has_bias: bool,
+    largest: np.float32,
+    rounding: int,
+    beyond: NDArray[np.int64],
+) -> int:
+    """Do the same in place."""
+    nans = 0
+    for i in range(values.shape[0]):
+        nans += _finish_row(values[i], a_scale[i], b_scale, bias, has_bias, largest, rounding, beyond[i : i + 1])
+    return nans
+
+
+@kernel
+def finish_words(
+    words: NDArray[np.int32],
+    unit: np.float32,
+    a_scale: NDArray[np.float32],
+    b_scale: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    has_bias: bool,
+    largest: np.float32,
+    rounding: int,
+    beyond: NDArray[np.int64],
+) -> int:
+    """Do the same with int32 sums, whose place the float32 patterns of the results take."""
+    values = words.view(np.float32)
+    nans = 0
+    for i in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            words[i, j] = pattern_of(np.float32(words[i, j]) * unit)
+        nans += _finish_row(values[i], a_scale[i], b_scale, bias, has_bias, largest, rounding, beyond[i : i + 1])
     return nans
 
 
@@ -86,24 +125,29 @@ KEPT, HALF, UPPER_HALF = 0, 1, 2
 
 @kernel
 def _finish_row(
-    sums: NDArray[np.float32],
-    unit: np.float32,
+    values: NDArray[np.float32],
     scale: np.float32,
     b_scale: NDArray[np.float32],
     bias: NDArray[np.float32],
     has_bias: bool,
     largest: np.float32,
-    values: NDArray[np.float32],
+    rounding: int,
+    beyond: NDArray[np.int64],
 ) -> int:
     for j in range(values.shape[0]):
-        values[j] = ((np.float32(sums[j]) * unit) * scale) * b_scale[j]
+        values[j] = (values[j] * scale) * b_scale[j]
     if has_bias:
         for j in range(values.shape[0]):
             values[j] = values[j] + bias[j]
     count = np.int32(0)
     for j in range(values.shape[0]):
         count = np.int32(count + np.int32(abs(values[j]) > largest))
-    return np.int64(count)
+    beyond[0] = count
+    if rounding == HALF:
+        return _round_half(values, largest)
+    if rounding == UPPER_HALF:
+        return _round_upper_half(values, largest)
+    return 0
 
 
 @kernel

@@ -43,7 +43,7 @@ class View:
         self.shape = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
 
 
-def multiply_add(step: Step, numbers: int = 0, kind: ir.Type | None = None) -> Any:
+def multiply_add(step: Step, numbers: int = 0, kind: ir.Type | None = None, *, starts: bool = False) -> Any:
     """Return an intrinsic ``f(a, b, sums, constants)`` that takes every product into ``sums`` (m, n), k in order.
 
     Elements of ``a`` may be wider than those of ``b`` and ``sums``, to hold one several times: words are spread over a
@@ -53,6 +53,8 @@ def multiply_add(step: Step, numbers: int = 0, kind: ir.Type | None = None) -> A
         step: what happens with one product.
         numbers: how many of the ``constants`` the step takes, each as a vector.
         kind: type that LLVM shall see in ``b`` and ``sums``; None for their own.
+        starts: whether ``constants`` (slivers, columns) are what every row of ``sums`` begins with; else what
+            ``sums`` hold is.
     """
 
     @intrinsic
@@ -60,7 +62,7 @@ def multiply_add(step: Step, numbers: int = 0, kind: ir.Type | None = None) -> A
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             views = [View(context, builder, *pair) for pair in zip(signature.args, arguments, strict=True)]
             own = [element(array.dtype) for array in signature.args[:3]]
-            _blocks(Vectors(builder), views, step, (own[0], kind or own[1], kind or own[2]), numbers)
+            _blocks(Vectors(builder), views, step, (own[0], kind or own[1], kind or own[2]), numbers, starts)
             return context.get_dummy_value()
 
         return types.void(a, b, sums, constants), generate
@@ -73,7 +75,7 @@ def element(kind: Any) -> ir.Type:
     return {"float32": FLOAT, "float64": DOUBLE}.get(str(kind)) or ir.IntType(kind.bitwidth)
 
 
-def _blocks(v: Vectors, views: list[View], step: Step, kinds: tuple[ir.Type, ...], numbers: int) -> None:
+def _blocks(v: Vectors, views: list[View], step: Step, kinds: tuple[ir.Type, ...], numbers: int, starts: bool) -> None:
     builder, (a, b, sums, held) = v.builder, views
     lanes = vector_bytes() // size_of(kinds[2])
     constants = [v.splat(v.load(held.pointer, i * size_of(kinds[2]), kinds[2]), lanes) for i in range(numbers)]
@@ -82,19 +84,20 @@ def _blocks(v: Vectors, views: list[View], step: Step, kinds: tuple[ir.Type, ...
     with v.steps(zero, depth, DEPTH) as k, v.steps(zero, tiles, BLOCK) as block:
         last = v.smaller_integer(builder.add(block.index, long(BLOCK)), tiles)
         with v.steps(zero, b.shape[0], 1) as sliver, v.steps(block.index, last, 1) as tile:
-            tile_sums(v, (a, b, sums), step, kinds, constants, (k.index, sliver.index, tile.index))
+            place = (k.index, sliver.index, tile.index)
+            _tile(v, (a, b, sums, held if starts else None), step, kinds, constants, place)
 
 
-def tile_sums(
+def _tile(
     v: Vectors,
-    views: tuple[View, View, View],
+    views: tuple[View, View, View, View | None],
     step: Step,
     kinds: tuple[ir.Type, ...],
     constants: list[Any],
     place: tuple[Any, Any, Any],
 ) -> None:
     """Load one tile's sums, take ``DEPTH`` products, store them."""
-    builder, (a, b, sums), (x_kind, y_kind, kind) = v.builder, views, kinds
+    builder, (a, b, sums, start), (x_kind, y_kind, kind) = v.builder, views, kinds
     first, sliver, tile = place
     lanes = vector_bytes() // size_of(kind)
     width = lanes * VECTORS
@@ -111,6 +114,11 @@ def tile_sums(
         for row in rows
         for offset, mask in zip(offsets, masks, strict=True)
     ]
+    if start is not None:
+        begins = builder.icmp_signed("==", first, long(0))
+        pointer = builder.gep(start.pointer, [builder.mul(sliver, long(width * size_of(kind)))])
+        row = [v.load(pointer, i * vector_bytes(), vector(kind, lanes)) for i in range(VECTORS)]
+        held = [builder.select(begins, row[i % VECTORS], value) for i, value in enumerate(held)]
     with v.steps(long(0), steps, 1, held) as loop:
         ys = [
             v.load(

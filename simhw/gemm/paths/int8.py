@@ -42,7 +42,7 @@ def small_integers(operand: Operand) -> tuple[Int8, Extent] | None:
 
 
 def _look_up(operand: Operand, table: Int8) -> Int8:
-    from simhw.gemm.kernels.conversion import look_up_bytes
+    from simhw.gemm.kernels.look_up import has_shuffles, look_up_bytes, shuffle_bytes
 
     if operand.format == "int8" and operand.zero_point is None:
         return operand.codes.view(np.int8)
@@ -54,7 +54,9 @@ def _look_up(operand: Operand, table: Int8) -> Int8:
         zeros = operand.zero_point.astype(np.int8).reshape(batch * rows, -1)
     out = np.empty(operand.codes.shape, np.int8)
     codes = np.ascontiguousarray(operand.codes).reshape(batch * rows, k)
-    look_up_bytes(codes, table, zeros, size, out.reshape(batch * rows, k))
+    shuffled = get_element_format(operand.format).bits <= 4 and has_shuffles()
+    look_up = shuffle_bytes if shuffled else look_up_bytes
+    look_up(codes, table, zeros, size, out.reshape(batch * rows, k))
     return out
 
 
@@ -95,14 +97,12 @@ def dot(x: Int8, y: Int8) -> NDArray[np.int32]:
 
 def _dot_words(x: Int8, y: Int8) -> NDArray[np.int32]:
     """Sum ``(x + 128) * y`` from ``-128 * sum(y)`` on: the instruction takes unsigned bytes times signed ones."""
-    from simhw.gemm.kernels.conversion import fill_rows
     from simhw.gemm.kernels.dots import sum_bytes
 
     sums = np.empty((x.shape[0], x.shape[1], y.shape[1]), np.int32)
     panels = [slivers(matrix) for matrix in _words(y, 0)]
-    for panel, out in zip(panels, sums, strict=True):
-        fill_rows(_start(panel, 1, panel.shape[1])[:, 0], out)
-    over_packed_tiles(sum_bytes, _words(x, 0x80), panels, sums)
+    starts = [_start(panel, 1, panel.shape[1]) for panel in panels]
+    over_packed_tiles(sum_bytes, _words(x, 0x80), panels, sums, starts)
     return sums
 
 
@@ -118,10 +118,10 @@ def scaled_dots(
 
 def _start(panel: NDArray[np.uint32], groups: int, size: int) -> NDArray[np.int32]:
     """Return ``-128 * sum`` of each group of ``size`` words of a packed operand."""
-    from simhw.gemm.kernels.conversion import offset_sums
+    from simhw.gemm.kernels.dots import offset_sums
 
     out = np.empty((panel.shape[0], groups, panel.shape[2]), np.int32)
-    offset_sums(panel.view(np.int32), -128, size, out)
+    offset_sums(panel, size, out)
     return out
 
 
