@@ -66,6 +66,10 @@ class Vectors:
         """Call an LLVM intrinsic that exists for every vector type, with arguments and result of one type."""
         return self.call(f"{name}.{_suffix(arguments[0].type)}", *arguments)
 
+    def generic_reduction(self, name: str, value: Any) -> Any:
+        """Reduce a vector of integers to one, by an LLVM intrinsic that exists for every vector type."""
+        return self.call(f"{name}.{_suffix(value.type)}", value, result=value.type.element)
+
     def fma(self, x: Any, y: Any, z: Any) -> Any:
         """Return ``x * y + z`` with one rounding."""
         return self.generic("llvm.fma", x, y, z)
@@ -147,8 +151,13 @@ class Vectors:
         return self.builder.bitcast(moved, kind.as_pointer())
 
     @contextmanager
-    def steps(self, start: Any, stop: Any, step: int, carried: Iterable[Any] = ()) -> Iterator[Loop]:
-        """Loop over ``range(start, stop, step)``, which must not be empty; see :class:`Loop`."""
+    def steps(
+        self, start: Any, stop: Any, step: int, carried: Iterable[Any] = (), *, stride: Any = None
+    ) -> Iterator[Loop]:
+        """Loop over ``range(start, stop, step)``, which must not be empty; see :class:`Loop`.
+
+        ``stride`` takes the place of ``step`` where it is known at run time only.
+        """
         builder = self.builder
         before, body, after = builder.block, *(builder.append_basic_block(name) for name in ("loop", "after"))
         builder.branch(body)
@@ -160,7 +169,7 @@ class Vectors:
             values[-1].add_incoming(value, before)
         loop = Loop(index=index, values=values)
         yield loop
-        following = builder.add(index, long(step))
+        following = builder.add(index, long(step) if stride is None else stride)
         index.add_incoming(start, before)
         index.add_incoming(following, builder.block)
         for phi, value in zip(values, loop.values, strict=True):
