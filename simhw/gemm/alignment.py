@@ -30,6 +30,8 @@ FLOAT32_INTEGERS = 24
 FLOAT64_INTEGERS = 53
 BYTE_RANGE = 126
 """Largest exponent relative to the smallest product's that leaves room in a byte for the marks of zeros."""
+HIGHEST_BASE = 28
+"""Base from which a byte's lowest value still means less than the smallest exponent in use."""
 MARKED = -4096
 """Exponents below this mark zeros, infinities and NaN."""
 
@@ -147,7 +149,8 @@ def _fast(rules: BlockRules, a: Factors, b: Factors) -> NDArray[np.float32]:
     half = rules.result == FLOAT16
     numbers = (rules.block, base, rules.fraction_bits, rules.zero_exponent, rules.result.minimum_exponent, mask)
     whole = rules.block * (4 << rules.fraction_bits) + (2 << rules.fraction_bits) <= 1 << FLOAT32_INTEGERS
-    if ex.dtype != np.int8 or (half and not whole) or (part and rules.block % part):
+    plain = rules.zero_exponent <= -127 and base <= HIGHEST_BASE and rules.result.minimum_exponent <= -126
+    if ex.dtype != np.int8 or not plain or (half and not whole) or (part and rules.block % part):
         return _by_panels(numbers, part, half, (x, y), (ex, ey))
     return _by_tiles(numbers, part, half, (x, y), (ex, ey))
 
@@ -164,7 +167,9 @@ def _by_tiles(
 
     (x, y), (ex, ey) = values, exponents
     out = np.empty((x.shape[0], x.shape[1], y.shape[1]), np.float32)
-    held = np.array([*numbers, part], np.int64)
+    block, base, fraction_bits, _, _, mask = numbers
+    fields = [field << 23 for field in (base + 127, 254 + fraction_bits, fraction_bits)]
+    held = np.array([block, *fields, mask, part if part < block else 0], np.int64)
     panels = [(packed(v, COLUMNS), packed(e, COLUMNS)) for v, e in zip(y, ey, strict=True)]
 
     def work(i: int, first: int, last: int) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
@@ -31,13 +30,13 @@ Floats = NDArray[np.float32]
 
 
 class _Block:
-    """The code of one tile."""
+    """The code of one tile. Exponents are kept where float32 has them, in bits 23 and up, with its bias."""
 
     def __init__(self, v: Vectors, views: list[View], numbers: list[Any], place: tuple[Any, Any], how: _How) -> None:
         self.v, self.builder, self.how = v, v.builder, how
         self.a, self.a_exponent, self.b, self.b_exponent, self.out = views
         self.tile, self.sliver = place
-        self.size, self.base, self.fraction, self.zero, self.minimum, self.mask = numbers
+        self.size, self.base, self.to_scale, self.to_unit, self.mask = numbers
         self.lanes = COLUMNS // PARTS
         self.floats, self.words = vector(FLOAT, self.lanes), vector(WORD, self.lanes)
         self.bytes = vector(BYTE, COLUMNS)
@@ -62,70 +61,34 @@ class _Block:
 
     def align(self, start: Any, carried: list[Any]) -> tuple[list[Any], list[Any], list[Any]]:
         """Return scales, units and aligned carried results."""
-        builder, v = self.builder, self.v
-        largest = self.exponents(start, v.constant(self.bytes, -128), v.larger_integer)
-        exponents = [self.exponent(largest[i // PARTS], i % PARTS, result) for i, result in enumerate(carried)]
-        low = exponents[0]
-        for exponent in exponents[1:]:
-            low = v.smaller_integer(low, exponent)
-        below = builder.icmp_signed("<", v.generic_reduction("llvm.vector.reduce.smin", low), self.scalar(self.zero))
-        marks = self.zero_marks(start, below)
+        v, builder = self.v, self.builder
+        largest = self.largest_exponents(start)
         scales, units, totals = [], [], []
-        for i, exponent in enumerate(exponents):
-            marked = builder.icmp_signed("<", self.widen(marks[i // PARTS], i % PARTS), v.constant(self.words, 0))
-            taken = v.larger_integer(exponent, builder.select(marked, self.zero, exponent))
-            taken = v.larger_integer(taken, v.constant(self.words, LOWEST))
-            scales.append(self.power(builder.sub(self.fraction, taken)))
-            units.append(self.power(builder.sub(taken, self.fraction)))
-            totals.append(builder.fptosi(builder.fmul(carried[i], scales[-1]), self.words))
+        for i, result in enumerate(carried):
+            own = builder.and_(builder.bitcast(result, self.words), v.constant(self.words, 0x7F800000))
+            products = builder.shl(self.widen(largest[i // PARTS], i % PARTS), v.constant(self.words, 23))
+            exponent = v.larger_integer(v.larger_integer(own, builder.add(products, self.base)), self.low())
+            scales.append(builder.bitcast(builder.sub(self.to_scale, exponent), self.floats))
+            units.append(builder.bitcast(builder.sub(exponent, self.to_unit), self.floats))
+            totals.append(builder.fptosi(builder.fmul(result, scales[-1]), self.words))
         return scales, units, totals
 
-    def exponents(self, start: Any, first: Any, choose: Any) -> list[Any]:
-        """Return the largest or smallest exponent of each column's products in a block, for every row."""
-        v, builder = self.v, self.builder
-        with v.steps(start, builder.add(start, self.size), 1, [first] * ROWS) as k:
+    def largest_exponents(self, start: Any) -> list[Any]:
+        """Return the largest exponent of each column's products in a block, for every row; -128 where all are zero."""
+        v, builder, lowest = self.v, self.builder, self.v.constant(self.bytes, -128)
+        with v.steps(start, builder.add(start, self.size), 1, [lowest] * ROWS) as k:
             right = v.load(self.b_exponent.pointer, self.at(self.b_exponent, k.index, COLUMNS), self.bytes)
             new = []
             for r in range(ROWS):
                 left = v.load(self.a_exponent.pointer, self.row(self.a_exponent, k.index, r), WORD)
                 left = builder.bitcast(v.splat(left, COLUMNS // 4), self.bytes)
-                new.append(choose(k.values[r], builder.add(left, right)))
+                new.append(v.larger_integer(k.values[r], builder.add(left, right)))
             k.values = new
-        return k.values
+        zeros = v.constant(self.bytes, 0)
+        return [builder.select(builder.icmp_signed("<", top, zeros), lowest, top) for top in k.values]
 
-    def zero_marks(self, start: Any, below: Any) -> list[Any]:
-        """Return bytes, negative where a product is zero; looked for only where it can make a difference."""
-        builder, none = self.builder, self.v.constant(self.bytes, 0)
-        before, search, after = (
-            builder.block,
-            builder.append_basic_block("zeros"),
-            builder.append_basic_block("aligned"),
-        )
-        builder.cbranch(below, search, after)
-        builder.position_at_end(search)
-        found = self.exponents(start, none, self.v.smaller_integer)
-        search = builder.block
-        builder.branch(after)
-        builder.position_at_end(after)
-        marks = []
-        for mark in found:
-            marks.append(builder.phi(self.bytes))
-            marks[-1].add_incoming(none, before)
-            marks[-1].add_incoming(mark, search)
-        return marks
-
-    def exponent(self, largest: Any, part: int, carried: Any) -> Any:
-        """Return the largest exponent of a block's terms, the carried result among them, zeros left out."""
-        v, builder = self.v, self.builder
-        zeros = v.constant(self.words, 0)
-        products = self.widen(largest, part)
-        field = builder.and_(
-            builder.lshr(builder.bitcast(carried, self.words), v.constant(self.words, 23)), v.constant(self.words, 255)
-        )
-        own = v.larger_integer(builder.sub(field, v.constant(self.words, 127)), self.minimum)
-        own = builder.select(builder.icmp_signed("==", field, zeros), self.zero, own)
-        nonzero = builder.icmp_signed("<", products, zeros)
-        return v.larger_integer(own, builder.select(nonzero, self.zero, builder.add(products, self.base)))
+    def low(self) -> Any:
+        return self.v.constant(self.words, LOWEST + 127 << 23)
 
     def add(self, start: Any, scales: list[Any], totals: list[Any], overflow: Any) -> tuple[list[Any], Any]:
         """Add the aligned, truncated products of a block, ``how.part`` of them at a time."""
@@ -133,10 +96,12 @@ class _Block:
         end = builder.add(start, self.size)
         if self.how.part == 0:
             return self.products(start, end, scales, totals), overflow
+        step = long(self.how.part)
+        totals = self.products(start, builder.add(start, step), scales, totals)
         none = [v.constant(self.words, 0)] * len(totals)
-        with v.steps(start, end, self.how.part, [*totals, overflow]) as k:
+        with v.steps(builder.add(start, step), end, self.how.part, [*totals, overflow]) as k:
             *held, flags = k.values
-            parts = self.products(k.index, builder.add(k.index, long(self.how.part)), scales, none)
+            parts = self.products(k.index, builder.add(k.index, step), scales, none)
             new = []
             for old, part in zip(held, parts, strict=True):
                 total = builder.add(old, part)
@@ -179,14 +144,6 @@ class _Block:
         lanes = range(part * self.lanes, (part + 1) * self.lanes)
         return self.builder.sext(self.v.shuffle(values, values, list(lanes)), self.words)
 
-    def power(self, exponent: Any) -> Any:
-        """Return powers of two."""
-        field = self.builder.add(exponent, self.v.constant(self.words, 127))
-        return self.builder.bitcast(self.builder.shl(field, self.v.constant(self.words, 23)), self.floats)
-
-    def scalar(self, spread: Any) -> Any:
-        return self.builder.extract_element(spread, ir.Constant(WORD, 0))
-
     def at(self, array: View, step: Any, size: int) -> Any:
         """Return the offset of a step of the sliver in a packed array with so many bytes per step."""
         place = self.builder.add(self.builder.mul(self.sliver, array.shape[1]), step)
@@ -224,7 +181,7 @@ def _tile(how: _How) -> Any:
             views = [View(context, builder, signature.args[i], arguments[i]) for i in range(5)]
             held = View(context, builder, signature.args[5], arguments[5]).pointer
             size = v.load(held, 0, long(0).type)
-            rest = [builder.trunc(v.load(held, 8 * i, long(0).type), WORD) for i in range(1, 6)]
+            rest = [builder.trunc(v.load(held, 8 * i, long(0).type), WORD) for i in range(1, 5)]
             numbers = [size, *(v.splat(number, COLUMNS // PARTS) for number in rest)]
             return builder.sext(_Block(v, views, numbers, (arguments[6], arguments[7]), how).emit(), long(0).type)
 
@@ -249,14 +206,15 @@ def aligned_tiles(
 ) -> None:
     """Set ``out`` (m, n); ``overflowed`` (tiles, slivers) tells which tiles' results are wrong.
 
-    ``numbers``: block, base, fraction bits, zero exponent, minimum, mask as in ``aligned_fast``; then its ``part``.
+    ``numbers``: products per block; base, what a scale's exponent is taken from, and what is taken from a unit's, all
+    in the place of float32's exponent; mask and part as in ``aligned_fast``.
     """
     set_rounding_mode(TOWARD_ZERO_MODE)
     for sliver in range(b.shape[0]):
         for tile in range(a.shape[0]):
-            if numbers[6] == 0:
+            if numbers[5] == 0:
                 _whole(a, a_exponent, b, b_exponent, out, numbers, tile, sliver)
-            elif numbers[6] == 16:
+            elif numbers[5] == 16:
                 overflowed[tile, sliver] = _sixteens(a, a_exponent, b, b_exponent, out, numbers, tile, sliver) < 0
             else:
                 overflowed[tile, sliver] = _eights(a, a_exponent, b, b_exponent, out, numbers, tile, sliver) < 0
