@@ -7,13 +7,14 @@ import platform
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numba
-from numba.core import config
-from numba.core.codegen import get_host_cpu_features
+from numba.core import codegen
+from numba.core import config as _config
 
 Function = TypeVar("Function", bound=Callable[..., object])
+config: Any = _config  # its names are made when it is loaded
 
 X86 = ("x86_64", "AMD64")
 NARROW = "prefer-256-bit"
@@ -23,7 +24,7 @@ NARROW = "prefer-256-bit"
 def kernel(function: Function) -> Function:
     """Compile a function with Numba when it is first called; see the module."""
     _prefer_wide_vectors()
-    compiled = numba.njit(cache=True, nogil=True)(function)
+    compiled: Any = numba.njit(cache=True, nogil=True)(function)
     _watch_neighbours(compiled, Path(function.__code__.co_filename))
     return compiled  # type: ignore[no-any-return]
 
@@ -33,7 +34,7 @@ def has_feature(name: str) -> bool:
     """Return whether kernels are compiled for a processor with a feature, as LLVM names it (``avx512f``)."""
     _prefer_wide_vectors()
     features = config.CPU_FEATURES
-    return f"+{name}" in (get_host_cpu_features() if features is None else features).split(",")
+    return f"+{name}" in (_host_features() if features is None else features).split(",")
 
 
 @cache
@@ -44,6 +45,10 @@ def vector_bytes() -> int:
     return 32 if has_feature("avx2") else 16
 
 
+def _host_features() -> str:
+    return str(codegen.get_host_cpu_features())  # type: ignore[no-untyped-call]
+
+
 @cache
 def _prefer_wide_vectors() -> None:
     """Let Numba use all of AVX-512, unless someone has chosen a processor by ``NUMBA_CPU_NAME`` or its features.
@@ -52,19 +57,19 @@ def _prefer_wide_vectors() -> None:
     """
     if config.CPU_NAME is not None or config.CPU_FEATURES is not None or platform.machine() not in X86:
         return
-    features = get_host_cpu_features()
+    features = _host_features()
     if "+avx512f" in features.split(","):
         from llvmlite.binding import get_host_cpu_name
 
         config.CPU_NAME, config.CPU_FEATURES = get_host_cpu_name(), f"{features},-{NARROW}"
 
 
-def _watch_neighbours(compiled: object, path: Path) -> None:
+def _watch_neighbours(compiled: Any, path: Path) -> None:
     """Make the disk cache forget a kernel when any file of its folder changes: kernels call those beside them.
 
     Numba itself looks at the one file that a kernel is written in.
     """
-    held = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
+    held: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if hasattr(held, "_source_stamp"):
         held._source_stamp = (held._source_stamp, _folder_stamp(path.parent))
 

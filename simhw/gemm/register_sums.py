@@ -115,7 +115,7 @@ def _fuse_halves(a: NDArray[Any], b: NDArray[Any], sums: NDArray[Any]) -> None:
     from simhw.gemm.kernels.rounded import from_halves, sum_half_fused, to_halves
 
     def patterns(values: NDArray[Any], kind: type, repeated: int) -> NDArray[Any]:
-        out = np.empty(values.shape, kind)
+        out: NDArray[Any] = np.empty(values.shape, kind)
         to_halves(values.reshape(-1), repeated, out.reshape(-1))
         return out
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,14 +11,14 @@ from simhw.kernel import kernel
 
 
 @kernel
-def to_integers(values: NDArray[np.float32], scale: float, out: NDArray[np.int16]) -> None:
+def to_integers(values: NDArray[Any], scale: Any, out: NDArray[Any]) -> None:
     """Set ``out`` to whole numbers ``values * scale``, which its type holds."""
     for i in range(out.shape[0]):
         out[i] = np.int32(values[i] * scale)
 
 
 @kernel
-def to_words(values: NDArray[np.float32], scale: float, repeated: int, out: NDArray[np.uint32]) -> None:
+def to_words(values: NDArray[Any], scale: Any, repeated: int, out: NDArray[np.uint32]) -> None:
     """Set ``out`` to the 16 bits of whole numbers ``values * scale``, times ``repeated`` (0x10001: in both halves)."""
     factor = np.uint32(repeated)
     for i in range(out.shape[0]):
@@ -24,7 +26,7 @@ def to_words(values: NDArray[np.float32], scale: float, repeated: int, out: NDAr
 
 
 @kernel
-def from_upper_bits(sums: NDArray[np.int32], shift: int, unit: float, out: NDArray[np.float32]) -> None:
+def from_upper_bits(sums: NDArray[np.int32], shift: int, unit: Any, out: NDArray[Any]) -> None:
     """Set ``out`` to ``sums`` without their lowest ``shift`` bits, times ``unit``."""
     low = np.int32(shift)
     for i in range(out.shape[0]):

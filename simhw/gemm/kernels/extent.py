@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,7 +29,7 @@ def magnitudes(bits: NDArray[np.uint32]) -> tuple[int, int, int]:
 
 
 @kernel
-def has_nan(values: NDArray[np.float32]) -> bool:
+def has_nan(values: NDArray[Any]) -> bool:
     """Return whether a flat array holds a NaN."""
     found = np.uint32(0)
     for i in range(values.shape[0]):
