@@ -17,6 +17,7 @@ from simhw.gemm.kernels import (
     extent,
     look_up,
     packing,
+    product_table,
     rounded,
     rounded_other,
     saturate,
@@ -129,6 +130,15 @@ if look_up.has_shuffles():
     CODES = np.ones((4, 100), np.uint8)
     TABLE, ZEROS = np.ones(256, np.int8), np.zeros((4, 1), np.int8)
     HOT_LOOPS["table of 16"] = (look_up.shuffle_bytes, (CODES, TABLE, ZEROS, 100, CODES.astype(np.int8)), "vpshufb")
+
+if product_table.has_table_shuffles():
+    BYTES = np.ones((4, 16), np.uint8)
+    HALVES = np.ones((256, 256), np.uint8)
+    HOT_LOOPS["product table"] = (
+        product_table.shuffled_products,
+        (BYTES, np.ones((1, 16, 128), np.uint8), HALVES, HALVES, np.zeros((4, 100), np.int32)),
+        "vperm[it]2b",
+    )
 
 
 @pytest.mark.parametrize("name", HOT_LOOPS)

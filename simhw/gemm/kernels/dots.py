@@ -26,6 +26,11 @@ def add_pairs_saturating(v: Any, x: Any, y: Any, s: Any) -> Any:
     return _instruction(v, "vpdpwssds", x, y, s)
 
 
+def pairs(v: Any, x: Any, y: Any, s: Any) -> Any:
+    """Return ``s`` plus the products of two signed 16-bit values in every word."""
+    return _instruction(v, "vpdpwssd", x, y, s)
+
+
 def add_fours(v: Any, x: Any, y: Any, s: Any) -> Any:
     """Return ``s`` plus the products of four bytes in every word, those of ``x`` unsigned, those of ``y`` signed."""
     return _instruction(v, "vpdpbusd", x, y, s)
