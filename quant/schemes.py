@@ -171,6 +171,7 @@ _ALL: Final = (
     _uniform("mxfp8_e5m2", "MXFP8: E5M2 in blocks of 32 along k", _block("mxfp8_e5m2"), f"{_MX}, section 6.3"),
     _uniform("mxfp6_e3m2", "MXFP6: E3M2 in blocks of 32 along k", _block("mxfp6_e3m2"), f"{_MX}, section 6.3"),
     _uniform("mxfp6_e2m3", "MXFP6: E2M3 in blocks of 32 along k", _block("mxfp6_e2m3"), f"{_MX}, section 6.3"),
+    _uniform("mxint8", "MXINT8: int8 / 64 in blocks of 32 along k", _block("mxint8"), f"{_MX}, section 6.3"),
     _uniform("mxfp4", "MXFP4: E2M1 in blocks of 32 along k", _block("mxfp4"), "OCP MX v1.0, section 6.3"),
     _uniform(
         "mxfp4_block16",

@@ -191,7 +191,8 @@ class ProcessingElement:
         if group_size < 1:
             raise InputError(f"group size is {group_size}, must be at least 1; give the length of a group along k")
         wanted = weight_format or self.weight_format
-        self._pairing(None, wanted)
+        if all(weight != wanted for _, weight in self.products):
+            self._pairing(None, wanted)  # refuses it
         bits = self.worst_case_bits(group_size, wanted)
         if bits > WIDEST_ACCUMULATOR:
             raise InputError(
