@@ -53,6 +53,17 @@ def _fp8_pair(activation: str, weight: str) -> Scheme:
     )
 
 
+def _integers(name: str, *, weight: str, activation: str) -> Scheme:
+    return Scheme(
+        name=name,
+        description=f"{weight} symmetric weights per channel, {activation} activations per token, int8 keys and values",
+        weight=_rows(weight),
+        activation=_rows(activation),
+        attention=_rows("int8"),
+        source="Krishnamoorthi, arXiv 1806.08342",
+    )
+
+
 def _static(range_: Range) -> Scheme:
     return Scheme(
         name=f"w8a8_static_{range_.value}",
@@ -138,6 +149,14 @@ _ALL: Final = (
         attention=_cast("fp16"),
         source="AWQ, arXiv 2306.00978",
     ),
+    _uniform(
+        "w4a4_int4",
+        "int4 symmetric: weights per channel, activations per token, at run time",
+        _rows("int4"),
+        "Krishnamoorthi, arXiv 1806.08342",
+    ),
+    _integers("w4a8_channels", weight="int4", activation="int8"),
+    _integers("w8a4_int", weight="int8", activation="int4"),
     _uniform(
         "fp8_e4m3",
         "E4M3: weights per channel, activations per token, at run time",

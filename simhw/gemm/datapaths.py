@@ -11,6 +11,7 @@ from simhw.accumulators import Exact, Ieee
 from simhw.errors import InputError, unknown_name
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.presets import presets
+from simhw.gemm.rivals import INTEGER_RIVALS
 
 _OCP = "OCP Microscaling Formats (MX) v1.0, section 6.2: block dot product, result fp32"
 
@@ -161,7 +162,7 @@ _LITERALS: Final = (
 
 @cache
 def _catalogue() -> MappingProxyType[str, Datapath]:
-    return MappingProxyType({d.name: d for d in (*_LITERALS, *presets())})
+    return MappingProxyType({d.name: d for d in (*_LITERALS, *INTEGER_RIVALS, *presets())})
 
 
 DEFAULT_DATAPATHS: Final = (
