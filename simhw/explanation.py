@@ -33,7 +33,7 @@ def explain(name: str, k: int | None = None) -> str:
         "accumulators": lambda entry: _accumulator(entry, k),
         "datapaths": lambda entry: _datapath(entry, k),
         "schemes": _scheme,
-        "pes": _pe,
+        "pes": lambda entry: _pe(entry, k),
         "technologies": _technology,
         "models": _model,
     }
@@ -178,34 +178,10 @@ def _scheme(name: str) -> str:
     )
 
 
-def _pe(name: str) -> str:
-    from simhw.costs import load_table, table_names
-    from simhw.pes import get_pe
+def _pe(name: str, k: int | None) -> str:
+    from simhw.explanation_pes import pe_pairs
 
-    pe = get_pe(name)
-    group = pe.block_size or 128
-    bits = pe.fixed_accumulator_bits or pe.group_accumulator_bits(group)
-    pairs = [
-        ("what", pe.description),
-        ("operands", ", ".join(f"{a} x {w}" for a, w in pe.products)),
-        (
-            "products per cycle",
-            ", ".join(f"{rate} at {a} x {w} bit" for (a, w), rate in pe.products_per_cycle.items()),
-        ),
-        ("product", f"{pe.product_bits} bit, exact"),
-        ("accumulator", f"{bits} bit (worst case of {group} products; at least {pe.least_accumulator_bits})"),
-        ("dequantization", pe.dequantization.value),
-    ]
-    for technology in table_names():
-        table = load_table(technology)
-        pairs.append(
-            (
-                technology,
-                f"multiply {pe.multiply_energy_pj(table):.4g} pJ, accumulate "
-                f"{pe.accumulate_energy_pj(table, bits):.4g} pJ, area {pe.area_um2(table, bits):,.0f} um2",
-            )
-        )
-    return _lines(f"PE {name}", [*pairs, ("source", pe.source)])
+    return _lines(f"PE {name}", pe_pairs(name, k))
 
 
 def _technology(name: str) -> str:

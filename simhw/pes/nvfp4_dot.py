@@ -42,6 +42,6 @@ PE = block_dot(
     signals=SIGNALS,
     signals_behind=(
         Signal(name="product of scale significands", bits=8, worst_case="15 x 15 = 225"),
-        Signal(name="scaled block sum", bits=21, worst_case="16 x 144 x 225 = 518,400, and a sign"),
+        Signal(name="scaled block sum", bits=20, worst_case="16 x 144 x 225 = 518,400, and a sign"),
     ),
 )

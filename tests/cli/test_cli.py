@@ -82,7 +82,7 @@ EXPLAINED = {
     "w8a8_static_mse": ["scheme w8a8_static_mse", "range mse"],
     "w4a16_mixpe": ["fp16, cast without a scale", "int8, granularity row, symmetric, dynamic"],
     "mxfp4": ["format mxfp4", "mxfp4, with the blocks and scales of the format"],
-    "mixpe_w4a8": ["PE mixpe_w4a8", "int8 x uint4", "20 bit (worst case of 128 products; at least 12)"],
+    "mixpe_w4a8": ["PE mixpe_w4a8", "int8 x uint4", "20 bit: worst case of 128 products", "at least 12"],
     "horowitz_45nm": ["technology horowitz_45nm", "45 nm, 0.9 V", "integer_multiply a_bits=8, b_bits=8: 0.2 energy_pj"],
     "tiny_llama": ["model tiny_llama", "perplexity", "CC0-1.0"],
     "output_stationary": ["each PE keeps one output"],
@@ -149,7 +149,7 @@ def test_overflows_are_told(capsys: Output):
 
 REFUSED = [
     (["run", "--model", "resnet"], "model is 'resnet', which is not known; nearest: fashion_resnet"),
-    (["run", "--datapath", "w4a8"], "datapath is 'w4a8', which is not known; nearest: w4a8_mixpe"),
+    (["run", "--datapath", "w4a8"], "datapath is 'w4a8', which is not known; nearest: lut_w4a8, w4a8_mixpe"),
     (["run", "--scheme", "int8"], "scheme is 'int8', which is not known"),
     (["run", "--dataflow", "os"], "dataflow is 'os', which is not known"),
     (["run", "--technology", "7nm"], "'7nm', which is not known"),
