@@ -263,7 +263,8 @@ def _start(graph: Graph, inputs: Array) -> dict[str, Any]:
 def _reference(node: Node, args: list[Any], kwargs: dict[str, Any]) -> Any:
     """Return the value of a step's float reference."""
     try:
-        return operators()[node.operator].reference(*args, **kwargs)
+        with np.errstate(over="ignore", invalid="ignore"):  # what a narrow accumulator overflowed to goes on
+            return operators()[node.operator].reference(*args, **kwargs)
     except InputError as error:
         raise InputError(f"step {node.label}: {error}") from error
     except (ValueError, IndexError) as error:
