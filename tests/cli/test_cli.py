@@ -192,7 +192,7 @@ REFUSED = [
     ([*SMALL, "--json", "x", "--csv", "./x"], "two of them are the same"),
     ([*SMALL, "--html", "-"], "the page goes to a file only"),
     (["list", "networks"], "kind is 'networks', must be one of models, datapaths, schemes, formats"),
-    (["explain", "e4m33"], "entry is 'e4m33', which is not known; nearest: e4m3"),
+    (["explain", "e4m333"], "entry is 'e4m333', which is not known; nearest: e4m3"),
     (["models", "fetch", "gpt5"], "model is 'gpt5', which comes from no package"),
 ]
 
