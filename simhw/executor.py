@@ -192,7 +192,8 @@ class _Run:
             rows = (batch * m if gemm.samples_in_batch else m) // samples
             a, stored = self._operands(node, gemm, rows)
             step.activation, step.weight = Storage.of(a), Storage.of(stored)
-            self._count_cycles(step, stored)
+            if step.weight_cycles is None and not step.attention:
+                step.weight_cycles = get_pe(self.arithmetic.datapath.pe).count_cycles(stored.codes, stored.format)
             b = self._prepared(node, stored)
             product = multiply(
                 a,
@@ -226,12 +227,6 @@ class _Run:
             check_finite(gemm.b, "the weight")
             self.stored[node.name] = method.quantize(gemm.b, fit_group(scheme.weight, k))
         return a, self.stored[node.name]
-
-    def _count_cycles(self, step: Step, stored: Operand) -> None:
-        """Count the cycles of the products of each weight, once, where the PE's depend on them."""
-        count = get_pe(self.arithmetic.datapath.pe).weight_cycles
-        if count is not None and not step.attention and step.weight_cycles is None:
-            step.weight_cycles = count(stored.codes, stored.format).astype(np.uint8)
 
     def _stored_scale(self, node: Node) -> StoredScale | None:
         """Return how the results of a requantizing datapath are stored: as activations of their calibrated range."""
@@ -274,7 +269,8 @@ def _start(graph: Graph, inputs: Array) -> dict[str, Any]:
 def _reference(node: Node, args: list[Any], kwargs: dict[str, Any]) -> Any:
     """Return the value of a step's float reference."""
     try:
-        return operators()[node.operator].reference(*args, **kwargs)
+        with np.errstate(over="ignore", invalid="ignore"):  # what a narrow accumulator overflowed to goes on
+            return operators()[node.operator].reference(*args, **kwargs)
     except InputError as error:
         raise InputError(f"step {node.label}: {error}") from error
     except (ValueError, IndexError) as error:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
+from functools import partial
 
 from simhw.catalog import ENTRIES, entries, get_scheme
-from simhw.errors import unknown_name
+from simhw.errors import InputError, unknown_name
 from simhw.formats import BlockFormat, ElementFormat, FloatFormat, decode_exact, get_format
 from simhw.quantize import Granularity, OperandScheme
 
@@ -39,19 +42,22 @@ def explain(name: str, k: int | None = None) -> str:
     }
     found = [maker(name) for kind, maker in makers.items() if name in entries(kind)]
     if not found and name not in {n for kind in ENTRIES for n in entries(kind)}:
-        found = _family_format(name)
+        found = _of_a_family(name, k)
     return "\n\n".join(found) or f"{name}: " + next(e[name] for e in map(entries, ENTRIES) if name in e)
 
 
-def _family_format(name: str) -> list[str]:
-    """Formats that are not listed but follow a family's grammar, such as e5m10."""
-    from simhw.errors import InputError
+def _of_a_family(name: str, k: int | None) -> list[str]:
+    """Formats and accumulators that are not listed but follow a family's grammar, such as e5m10 or int20_saturate."""
+    from simhw.accumulators.catalog import get_accumulator
 
-    try:
-        return [_format(get_format(name).name)]
-    except InputError as error:
-        known = {entry for kind in ENTRIES for entry in entries(kind)}
-        raise unknown_name("entry", name, known) from error
+    makers: list[Callable[[], str]] = []
+    with suppress(InputError):
+        makers.append(partial(_format, get_format(name).name))
+    with suppress(InputError):
+        makers.append(partial(_accumulator, get_accumulator(name).name, k))
+    if not makers:
+        raise unknown_name("entry", name, {entry for kind in ENTRIES for entry in entries(kind)})
+    return [make() for make in makers]
 
 
 def _lines(title: str, pairs: list[tuple[str, str]]) -> str:

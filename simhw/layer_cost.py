@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from simhw.accumulators import Aligned, Exact
+from simhw.accumulators import Aligned
+from simhw.accumulators.families import register_bits
 from simhw.arrays import Gemm, Grouping, Overlap, Schedule, array_area, dequantization_work, schedule
 from simhw.arrays.serial import schedule_serial
 from simhw.costs import CostTable, FloatAdd, FloatMultiply, load_table
@@ -69,8 +70,9 @@ def accumulator_bits(datapath: Datapath, steps: Iterable[Step]) -> int:
     pe = get_pe(datapath.pe)
     if pe.fixed_accumulator_bits is not None:
         return pe.fixed_accumulator_bits
-    if isinstance(datapath.accumulator, Exact) and datapath.accumulator.bits is not None:
-        return datapath.accumulator.bits
+    width = register_bits(datapath.accumulator)
+    if width is not None:
+        return width
     if isinstance(datapath.accumulator, Aligned):
         return datapath.accumulator.fraction_bits + ALIGNED_CARRY_BITS
     needed = [_bits_of(pe, step) for step in steps if step.k]

@@ -106,8 +106,15 @@ def accumulate(
 
 def _integer_scales(a: Operand, b: Operand, datapath: Datapath, c: NDArray[np.float32] | None) -> Totals:
     """Return the int32 sums of groups that are scaled by integers."""
-    if c is not None or not isinstance(datapath.accumulator, Exact):
-        raise InputError(f"datapath {datapath.name} sums groups with integer scales, it takes no addend; leave it out")
+    if c is not None:
+        raise InputError(
+            f"an addend c was given, the sums of {datapath.name} are scaled by integers; add it to the result"
+        )
+    if not isinstance(datapath.accumulator, Exact):
+        raise InputError(
+            f"accumulator is {datapath.accumulator.name!r}, {datapath.name} sums groups in integer registers that wrap; "
+            "choose 'exact' or a width"
+        )
     bits = datapath.accumulator.bits
     folded = fold_scales(a, b, bits)
     if folded is not None:
