@@ -6,7 +6,7 @@ Everything that multiplies matrices goes through :func:`accumulate`: layers of n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from simhw.errors import InputError
 from simhw.formats import decode, get_element_format
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.extent import Extent, extent_of
+from simhw.gemm.integer_scales import SUM_BITS, fold_scales, sum_scaled_groups
 from simhw.gemm.kernels.dots import has_dot_products
 from simhw.gemm.operand import Operand, Values
 from simhw.gemm.paths.exact import BLOCK_FP32, BLOCK_FP64, SHORT_GROUP, block_sums, fuse_short_groups, plan_int8
@@ -78,6 +79,8 @@ def accumulate(
             hold, an addend for an accumulator without one or with groups whose sums are scaled.
     """
     _check(a, b, datapath, c)
+    if datapath.integer_scales and b.group_scale is not None:
+        return _integer_scales(a, b, datapath, c)
     accumulator = datapath.accumulator
     slices = (b if b.group_size else a).group_slices()
     values, extents, plan = _prepare(a, b, accumulator, slices[0].stop, len(slices))
@@ -102,6 +105,26 @@ def accumulate(
         lost += overflows
         _add_scaled(sums, extents, (scales[0][:, :, group], scales[1][:, :, group]), group == 0, result)
     return Totals(sums=result, unit=0, overflows=lost, plan=plan)
+
+
+def _integer_scales(a: Operand, b: Operand, datapath: Datapath, c: NDArray[np.float32] | None) -> Totals:
+    """Return the int32 sums of groups that are scaled by integers."""
+    if c is not None:
+        raise InputError(
+            f"an addend c was given, the sums of {datapath.name} are scaled by integers; add it to the result"
+        )
+    if not isinstance(datapath.accumulator, Exact):
+        raise InputError(
+            f"accumulator is {datapath.accumulator.name!r}, {datapath.name} sums groups in integer registers that wrap; "
+            "choose 'exact' or a width"
+        )
+    bits = datapath.accumulator.bits
+    folded = fold_scales(a, b, bits)
+    if folded is not None:
+        return accumulate(a, folded, replace(datapath, integer_scales=False, accumulator=Exact(bits=SUM_BITS)))
+    sums, overflows = sum_scaled_groups(a, b, bits)
+    why = "sums of a group and the integers that scale them are below 2^53; wrapped as the registers wrap"
+    return Totals(sums=sums, unit=0, overflows=overflows, plan=Plan(kernel="dgemm", why=why))
 
 
 def _prepare(

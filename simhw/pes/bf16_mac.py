@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from simhw.costs import FloatMultiply
 from simhw.formats.catalog import BF16
-from simhw.pes.base import Dequantization, ProcessingElement
+from simhw.pes.base import Dequantization, ProcessingElement, Signal
 from simhw.pes.operands import multiply_floats, read_float
 from simhw.pes.structure import FP32_BITS, fp32_accumulation, no_dequantization
 
@@ -23,7 +23,7 @@ PE = ProcessingElement(
     activation_format="bf16",
     weight_format="bf16",
     products={("bf16", "bf16"): product},
-    passes_by_weight_bits={16: 1},
+    products_per_cycle={(16, 16): 1},
     product_bits=16,
     fixed_accumulator_bits=FP32_BITS,
     least_accumulator_bits=FP32_BITS,
@@ -33,4 +33,9 @@ PE = ProcessingElement(
     accumulation=fp32_accumulation,
     dequantization=Dequantization.NONE,
     dequantize_parts=no_dequantization,
+    signals=(
+        Signal(name="significand", bits=8, worst_case="hidden bit and seven of mantissa: 255"),
+        Signal(name="exponent sum", bits=9, worst_case="254 + 254 = 508"),
+        Signal(name="product", bits=16, worst_case="255 x 255 = 65,025, the sign beside it"),
+    ),
 )

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from simhw.costs import FloatMultiply
 from simhw.formats.catalog import FP16
-from simhw.pes.base import Dequantization, ProcessingElement
+from simhw.pes.base import Dequantization, ProcessingElement, Signal
 from simhw.pes.operands import multiply_floats, read_float
 from simhw.pes.structure import FP32_BITS, fp32_accumulation, no_dequantization
 
@@ -23,7 +23,7 @@ PE = ProcessingElement(
     activation_format="fp16",
     weight_format="fp16",
     products={("fp16", "fp16"): product},
-    passes_by_weight_bits={16: 1},
+    products_per_cycle={(16, 16): 1},
     product_bits=22,
     fixed_accumulator_bits=FP32_BITS,
     least_accumulator_bits=FP32_BITS,
@@ -33,4 +33,9 @@ PE = ProcessingElement(
     accumulation=fp32_accumulation,
     dequantization=Dequantization.NONE,
     dequantize_parts=no_dequantization,
+    signals=(
+        Signal(name="significand", bits=11, worst_case="hidden bit and ten of mantissa: 2047"),
+        Signal(name="exponent sum", bits=6, worst_case="30 + 30 = 60"),
+        Signal(name="product", bits=22, worst_case="2047 x 2047 = 4,190,209, the sign beside it"),
+    ),
 )

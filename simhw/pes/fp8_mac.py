@@ -10,7 +10,7 @@ from fractions import Fraction
 from simhw.costs import FloatMultiply
 from simhw.formats.catalog import E4M3, E5M2
 from simhw.formats.floating import FloatFormat
-from simhw.pes.base import Dequantization, ProcessingElement, Product
+from simhw.pes.base import Dequantization, ProcessingElement, Product, Signal
 from simhw.pes.operands import multiply_floats, read_float
 from simhw.pes.structure import FP32_BITS, fp32_accumulation, scale_fp32_output
 
@@ -33,7 +33,7 @@ PE = ProcessingElement(
     activation_format="e4m3",
     weight_format="e4m3",
     products=PRODUCTS,
-    passes_by_weight_bits={8: 1},
+    products_per_cycle={(8, 8): 1},
     product_bits=8,
     fixed_accumulator_bits=FP32_BITS,
     least_accumulator_bits=FP32_BITS,
@@ -43,4 +43,9 @@ PE = ProcessingElement(
     accumulation=fp32_accumulation,
     dequantization=Dequantization.AFTER_ACCUMULATION,
     dequantize_parts=scale_fp32_output,
+    signals=(
+        Signal(name="significand", bits=4, worst_case="E4M3: hidden bit and three of mantissa, 15"),
+        Signal(name="exponent sum", bits=6, worst_case="E5M2: 30 + 30 = 60"),
+        Signal(name="product", bits=8, worst_case="15 x 15 = 225, the sign beside it"),
+    ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from simhw.costs import IntegerMultiply
-from simhw.pes.base import Dequantization, ProcessingElement, signed_bits
+from simhw.pes.base import Dequantization, ProcessingElement, Signal, signed_bits
 from simhw.pes.operands import signed_integer
 from simhw.pes.structure import integer_accumulation, scale_int32_output
 
@@ -30,7 +30,7 @@ PE = ProcessingElement(
     activation_format="int8",
     weight_format="int8",
     products={("int8", "int8"): product},
-    passes_by_weight_bits={8: 1},
+    products_per_cycle={(8, 8): 1},
     product_bits=16,
     least_accumulator_bits=16,
     worst_case_bits=worst_case_bits,
@@ -39,4 +39,9 @@ PE = ProcessingElement(
     accumulation=integer_accumulation,
     dequantization=Dequantization.AFTER_ACCUMULATION,
     dequantize_parts=scale_int32_output,
+    signals=(
+        Signal(name="activation", bits=8, worst_case="-128..127"),
+        Signal(name="weight", bits=8, worst_case="-128..127"),
+        Signal(name="product", bits=16, worst_case="-128 x -128 = 16,384, one above 15 bits"),
+    ),
 )

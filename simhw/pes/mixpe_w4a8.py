@@ -19,7 +19,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from simhw.costs import BitwiseAnd, IntegerAdd, IntegerMultiply, Register
-from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElement, signed_bits
+from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElement, Signal, signed_bits
 from simhw.pes.operands import check_code, signed_integer
 from simhw.pes.structure import FP32_ADD, FP32_BITS, FP32_MULTIPLY, integer_accumulation, integer_to_fp32
 
@@ -83,7 +83,7 @@ PE = ProcessingElement(
     activation_format="int8",
     weight_format="uint4",
     products={("int8", "uint4"): _unsigned, ("int8", "int4"): _signed, ("int8", "int8"): _int8},
-    passes_by_weight_bits={4: 1, 8: 2},
+    products_per_cycle={(8, 4): 1, (8, 8): Fraction(1, 2)},
     product_bits=12,
     least_accumulator_bits=12,
     worst_case_bits=_worst_case_bits,
@@ -92,4 +92,10 @@ PE = ProcessingElement(
     accumulation=integer_accumulation,
     dequantization=Dequantization.AFTER_GROUP,
     dequantize_parts=_dequantize_parts,
+    signals=(
+        Signal(name="activation", bits=8, worst_case="-128..127"),
+        Signal(name="gated addend", bits=8, worst_case="the activation or 0, once for each weight bit"),
+        Signal(name="sum of two addends", bits=10, worst_case="3 x -128 = -384 of x and x << 1"),
+        Signal(name="product", bits=12, worst_case="15 x -128 = -1,920"),
+    ),
 )

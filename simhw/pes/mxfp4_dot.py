@@ -1,70 +1,20 @@
-"""A lane of an MXFP4 block dot product: E2M1 products summed exactly within a block of 32, scaled once per
-block.
+"""A lane of an MXFP4 block dot product: E2M1 products summed exactly within a block of 32, scaled once per block.
 
-An E2M1 value is half an integer of 0, 1, 2, 3, 4, 6, 8 or 12, so a product is a 4 x 4-bit integer product
-in units of 1/4, at most 144, and 32 of them fit 14 bits with sign. The scale unit is that of
-``mxfp8_dot``.
+The product is that of ``fp4_mac``, an integer of at most 144 in units of 1/4, so 32 of them fit 14 bits with sign.
+See ``mx_dot`` for what all block dot products share.
 """
 
 from __future__ import annotations
 
-from fractions import Fraction
+from simhw.pes.fp4_mac import MULTIPLIER, SIGNALS
+from simhw.pes.mx_dot import FP4, block_dot
 
-from simhw.costs import IntegerAdd, IntegerMultiply, Part, Register, Shared
-from simhw.formats.catalog import E2M1
-from simhw.pes.base import Dequantization, DequantizationParts, Dequantizers, ProcessingElement, signed_bits
-from simhw.pes.operands import read_float
-from simhw.pes.structure import FP32_ADD, FP32_BITS, integer_to_fp32
-
-BLOCK = 32
-"""Elements that share a scale in OCP MX v1.0."""
-LARGEST_PRODUCT = 144
-"""6 x 6 in units of 1/4."""
-MULTIPLIER = IntegerMultiply(a_bits=4, b_bits=4)
-
-
-def product(activation_code: int, weight_code: int) -> Fraction:
-    """Return the exact product: both values doubled are integers, their product is in units of 1/4."""
-    return Fraction(_doubled(activation_code) * _doubled(weight_code), 4)
-
-
-def worst_case_bits(group_size: int, weight_format: str) -> int:  # noqa: ARG001
-    """Return the width that holds any sum of ``group_size`` products in units of 1/4."""
-    return signed_bits(-LARGEST_PRODUCT * group_size, LARGEST_PRODUCT * group_size)
-
-
-def _doubled(code: int) -> int:
-    """Return twice the value of an E2M1 code: the decoder is a significand shifted by its exponent."""
-    operand = read_float(code, E2M1)
-    magnitude = operand.significand << (operand.exponent + 1)
-    return -magnitude if operand.sign else magnitude
-
-
-def _accumulation(bits: int) -> tuple[Part, ...]:
-    return (IntegerAdd(bits=bits), Shared(part=Register(bits=bits), lanes=BLOCK))
-
-
-def _dequantize_parts(group_size: int) -> DequantizationParts:
-    normalise = integer_to_fp32(worst_case_bits(group_size, E2M1.name))
-    return DequantizationParts(scale=(IntegerAdd(bits=9), normalise, FP32_ADD, Register(bits=FP32_BITS)))
-
-
-PE = ProcessingElement(
+PE = block_dot(
     name="mxfp4_dot",
     description="E2M1 block dot product, exact within 32 elements, one scale and one fp32 addition per block",
-    source="OCP Microscaling Formats (MX) v1.0, section 6.2; exact accumulation within the block is a choice",
-    activation_format=E2M1.name,
-    weight_format=E2M1.name,
-    products={(E2M1.name, E2M1.name): product},
-    passes_by_weight_bits={4: 1},
+    pairs=FP4,
     product_bits=9,
-    least_accumulator_bits=worst_case_bits(1, E2M1.name),
-    worst_case_bits=worst_case_bits,
-    register_bits=8,
     multiplier=(MULTIPLIER,),
-    accumulation=_accumulation,
-    dequantization=Dequantization.AFTER_GROUP,
-    dequantizers=Dequantizers.PER_BLOCK,
-    dequantize_parts=_dequantize_parts,
-    block_size=BLOCK,
+    positions=1,
+    signals=SIGNALS,
 )

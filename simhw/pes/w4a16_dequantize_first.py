@@ -7,7 +7,7 @@ difference and multiplies by the group's fp16 scale, rounding to fp16; the PE it
 from __future__ import annotations
 
 from simhw.costs import FloatMultiply, IntegerAdd
-from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElement
+from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElement, Signal
 from simhw.pes.fp16_mac import product
 from simhw.pes.structure import FP32_BITS, fp32_accumulation, integer_to_fp32
 
@@ -26,7 +26,7 @@ PE = ProcessingElement(
     weight_format="fp16",
     stored_weight_format="uint4",
     products={("fp16", "fp16"): product},
-    passes_by_weight_bits={4: 1, 16: 1},
+    products_per_cycle={(16, 4): 1, (16, 16): 1},
     product_bits=22,
     fixed_accumulator_bits=FP32_BITS,
     least_accumulator_bits=FP32_BITS,
@@ -36,4 +36,11 @@ PE = ProcessingElement(
     accumulation=fp32_accumulation,
     dequantization=Dequantization.BEFORE_MULTIPLY,
     dequantize_parts=_dequantize_parts,
+    signals=(
+        Signal(name="weight less zero point", bits=5, worst_case="0 - 15 = -15"),
+        Signal(name="multiplier weight", bits=16, worst_case="fp16: scale times difference, rounded"),
+        Signal(name="significand", bits=11, worst_case="hidden bit and ten of mantissa: 2047"),
+        Signal(name="exponent sum", bits=6, worst_case="30 + 30 = 60"),
+        Signal(name="product", bits=22, worst_case="2047 x 2047 = 4,190,209, the sign beside it"),
+    ),
 )

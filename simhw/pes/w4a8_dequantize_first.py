@@ -9,7 +9,7 @@ scale.
 from __future__ import annotations
 
 from simhw.costs import IntegerAdd, IntegerMultiply
-from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElement
+from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElement, Signal
 from simhw.pes.int8_mac import product, worst_case_bits
 from simhw.pes.structure import integer_accumulation, scale_int32_output
 
@@ -27,7 +27,7 @@ PE = ProcessingElement(
     weight_format="int8",
     stored_weight_format="uint4",
     products={("int8", "int8"): product},
-    passes_by_weight_bits={4: 1, 8: 1},
+    products_per_cycle={(8, 4): 1, (8, 8): 1},
     product_bits=16,
     least_accumulator_bits=16,
     worst_case_bits=worst_case_bits,
@@ -36,4 +36,10 @@ PE = ProcessingElement(
     accumulation=integer_accumulation,
     dequantization=Dequantization.BEFORE_MULTIPLY,
     dequantize_parts=_dequantize_parts,
+    signals=(
+        Signal(name="weight less zero point", bits=5, worst_case="0 - 15 = -15"),
+        Signal(name="scaled weight", bits=13, worst_case="-15 times an 8-bit scale, before it is rounded to int8"),
+        Signal(name="multiplier weight", bits=8, worst_case="-128..127"),
+        Signal(name="product", bits=16, worst_case="-128 x -128 = 16,384, one above 15 bits"),
+    ),
 )
