@@ -1,6 +1,8 @@
 """Energy and area: parts that circuits are counted in, and tables that price them in a technology."""
 
 from simhw.costs.base import Confidence, CostTable, Entry, Quantity
+from simhw.costs.gate_library import GateLibrary, GatePrice
+from simhw.costs.gates import GateCounts, count_all_gates, count_gates
 from simhw.costs.loader import load_table, parse_table, table_names
 from simhw.costs.parts import (
     BitwiseAnd,
@@ -21,6 +23,9 @@ __all__ = [
     "Entry",
     "FloatAdd",
     "FloatMultiply",
+    "GateCounts",
+    "GateLibrary",
+    "GatePrice",
     "IntegerAdd",
     "IntegerMultiply",
     "Part",
@@ -28,6 +33,8 @@ __all__ = [
     "Register",
     "Shared",
     "Shift",
+    "count_all_gates",
+    "count_gates",
     "load_table",
     "parse_table",
     "table_names",
