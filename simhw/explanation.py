@@ -174,6 +174,7 @@ def _scheme(name: str) -> str:
 def _pe(name: str) -> str:
     from simhw.costs import load_table, table_names
     from simhw.pes import get_pe
+    from simhw.pes.price import price
 
     pe = get_pe(name)
     group = pe.block_size or 128
@@ -190,12 +191,12 @@ def _pe(name: str) -> str:
         ("dequantization", pe.dequantization.value),
     ]
     for technology in table_names():
-        table = load_table(technology)
+        cost = price(pe, load_table(technology), bits)
         pairs.append(
             (
                 technology,
-                f"multiply {pe.multiply_energy_pj(table):.4g} pJ, accumulate "
-                f"{pe.accumulate_energy_pj(table, bits):.4g} pJ, area {pe.area_um2(table, bits):,.0f} um2",
+                f"multiply {cost.multiply_pj:.4g} pJ, accumulate {cost.accumulate_pj:.4g} pJ, "
+                f"area {cost.area_um2:,.0f} um2 ({cost.source})",
             )
         )
     return _lines(f"PE {name}", [*pairs, ("source", pe.source)])

@@ -14,6 +14,7 @@ from simhw.formats import get_element_format
 from simhw.gemm.datapath import Datapath
 from simhw.graph.base import VectorWork
 from simhw.pes import Dequantization, ProcessingElement, get_pe
+from simhw.pes.price import price
 
 FP32_ADD = FloatAdd(exponent_bits=8, significand_bits=24)
 FP32_MULTIPLY = FloatMultiply(exponent_bits=8, significand_bits=24)
@@ -130,12 +131,12 @@ def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> C
         columns=machine.columns,
         zero_points=step.weight.zero_points,
     )
-    macs = gemm.macs * passes
+    macs, cost = gemm.macs * passes, price(pe, table, bits)
     output_bits = get_element_format(datapath.output).bits
     traffic = _dram_traffic(step, machine, output_bits)
     energy = {
-        "multiply": macs * pe.multiply_energy_pj(table),
-        "accumulate": macs * pe.accumulate_energy_pj(table, bits),
+        "multiply": macs * cost.multiply_pj,
+        "accumulate": macs * cost.accumulate_pj,
         "dequantize": work.energy_pj(pe.dequantize_parts(group or step.k), table),
         "vector": step.elements * _vector_pj(QUANTIZATION, table) if step.activation.has_scales else 0.0,
         "sram": _sram_pj(step, plan, machine, output_bits),

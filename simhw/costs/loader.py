@@ -3,7 +3,8 @@
 A table is accepted only when every number stands under a key that names its unit, is positive and cites a
 source that the table lists, when no key is unknown, and when all parts of ``REQUIRED`` are priced. An entry
 with a ``scaling_factor`` states the number *before* scaling; its value is the product. A table that prices gates
-(``nand2``, ``cell``, ``gate``) needs no parts of logic, and may have none: they are counted in gates.
+(``nand2``, ``cell``, ``gate``) needs no parts of logic, and may have none: they are counted in gates. A table with
+``combined`` names the tables that it is made of (:mod:`simhw.costs.combined`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from importlib import resources
 from typing import Any
 
 from simhw.costs.base import Confidence, CostTable, Entry, Quantity
+from simhw.costs.combined import combine, parse_combination
 from simhw.costs.gate_library import parse_gates
+from simhw.costs.synthesised import load_synthesis
 from simhw.errors import InputError, unknown_name
 
 SIZES: Mapping[str, tuple[str, ...]] = {
@@ -74,6 +77,10 @@ def parse_table(text: str, name: str) -> CostTable:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"cost table {name!r} is not valid TOML ({error}); correct that line") from error
+    if "combined" in data:
+        spec = parse_combination(data, name)
+        gates, memory = load_table(spec.gates), load_table(spec.memory)
+        return combine(name, spec, synthesis=load_synthesis(spec.synthesis), gates=gates, memory=memory)
     _known_keys(data, (*_HEADER, *_GATES), f"cost table {name!r}")
     for key in _HEADER:
         if key not in data:
