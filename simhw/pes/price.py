@@ -19,9 +19,9 @@ class Price:
     """One PE (one lane of a block) in one technology.
 
     Attributes:
-        multiply_pj: energy of one multiplication with its operand registers, of one pass where there are several.
+        multiply_pj: energy of one cycle of the multiplier with its operand registers.
         registers_pj: the operand registers' part of it.
-        accumulate_pj: energy of one accumulation.
+        accumulate_pj: energy of one accumulation, once per cycle.
         area_um2: of the PE.
         source: where the figures come from.
     """
@@ -34,7 +34,7 @@ class Price:
 
     @property
     def energy_pj(self) -> float:
-        """Energy of one pass of a multiply-accumulate."""
+        """Energy of one cycle, in which most PEs finish a multiply-accumulate."""
         return self.multiply_pj + self.accumulate_pj
 
 
@@ -54,7 +54,8 @@ def price(pe: ProcessingElement, table: CostTable, accumulator_bits: int) -> Pri
     whole = table.whole_pe(pe.name, accumulator_bits) if isinstance(table, CombinedTable) else None
     if whole is None:
         return counted
-    energy_pj = whole.energy_pj / pe.passes(get_element_format(pe.stored_weight_format or pe.weight_format).bits)
+    native = get_element_format(pe.weight_format).bits
+    energy_pj = whole.energy_pj / float(pe.cycles_per_product(native))
     if pe.dequantizers is Dequantizers.PER_BLOCK:
         lanes = pe.block_size or 1
         energy_pj -= table.total_energy_pj(pe.dequantize_parts(lanes).scale) / lanes

@@ -104,7 +104,7 @@ def test_a_block_unit_pays_for_its_scale_once():
 
 def test_a_second_operand_in_two_passes_costs_two_entries():
     """The entry is one pass: the PE's own, narrow weights."""
-    assert get_pe("mixpe_w4a8").passes(8) == 2
+    assert get_pe("mixpe_w4a8").cycles_per_product(8) == 2
     assert price(get_pe("mixpe_w4a8"), TABLE, 20).energy_pj == pytest.approx(0.2)
 
 
