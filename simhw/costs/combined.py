@@ -9,7 +9,8 @@ Synthesis knows PEs, but no dequantizer, vector unit, SRAM or DRAM. One rule for
   same gate model more or less per bit.
 * **SRAM and DRAM** are those of a table of the same node.
 
-Where a PE has several structures of one width, that with the least area times energy stands for it.
+Where a PE has several structures of one width, that with the least area times energy stands for it. Circuits beside a
+PE (its dequantizer) and circuits of other sizes than the PE's first entry (a signed weight) never do.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from simhw.costs.gates import GATE_KINDS, GateCounts
 from simhw.costs.synthesised import SynthesisedPE, SynthesisTable
 from simhw.errors import InputError
 
+BESIDE_A_PE = "dequantizer"
+"""Variants so named are circuits that an array has beside its PEs."""
+_FREE_PARAMETERS = ("accumulator_bits", "group_size")
 _SPEC_KEYS = ("synthesis", "gates", "memory", "reference")
 _REFERENCE_KEYS = ("pe", "accumulator_bits", *GATE_KINDS)
 
@@ -82,7 +86,7 @@ class CombinedTable(CostTable):
 
     def whole_pe(self, pe: str, accumulator_bits: int) -> WholePE | None:
         """Return ``pe`` as synthesised with an accumulator of that width; None where it has no entry."""
-        entries = self.synthesis.entries(pe)
+        entries = structures(self.synthesis, pe)
         if not entries:
             return None
         entry = min(
@@ -98,6 +102,16 @@ class CombinedTable(CostTable):
             area_um2=entry.area_um2 / entry.lanes + extra * self.gates.area_um2(bit),
             energy_pj=entry.energy_pj_per_mac + extra * self.gates.energy_pj(bit),
         )
+
+
+def structures(synthesis: SynthesisTable, pe: str) -> tuple[SynthesisedPE, ...]:
+    """Return the entries that are the PE itself: they differ in structure and accumulator alone."""
+    entries = [entry for entry in synthesis.entries(pe) if BESIDE_A_PE not in entry.variant]
+    return tuple(entry for entry in entries if _sizes(entry) == _sizes(entries[0]))
+
+
+def _sizes(entry: SynthesisedPE) -> dict[str, int | str]:
+    return {name: size for name, size in entry.parameters.items() if name not in _FREE_PARAMETERS}
 
 
 def parse_combination(data: Mapping[str, Any], name: str) -> Combination:
@@ -173,7 +187,7 @@ def combine(
 
 def _best(synthesis: SynthesisTable, pe: str, bits: int) -> SynthesisedPE:
     synthesis.find(pe, accumulator_bits=bits)  # refuses what is not there
-    found = [entry for entry in synthesis.entries(pe) if entry.accumulator_bits == bits]
+    found = [entry for entry in structures(synthesis, pe) if entry.accumulator_bits == bits]
     return min(found, key=lambda entry: entry.area_um2 * entry.energy_pj_per_mac)
 
 
