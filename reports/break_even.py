@@ -32,6 +32,7 @@ INT8_BITS = 32
 """Accumulator of the int8 multiplier."""
 TOKENS = tuple(2**i for i in range(13))
 GROUPS = (16, 32, 64, 128, 256, 512)
+LARGEST_GROUP = 4096
 SHAPES = ((128, 384), (4096, 4096), (4096, 11008))
 """(n, k): the layer of the comparison, and two of a language model of seven billion parameters (Llama 2 7B)."""
 
@@ -136,10 +137,10 @@ def tokens_of_equal_dequantization(n: int, group: int, table: CostTable) -> floa
 def least_group(n: int, table: CostTable) -> int | None:
     """Return the least power of two g from which the inner loop's saving exceeds all dequantization after the group.
 
-    None: no group up to 4,096 does.
+    None: no group up to ``LARGEST_GROUP`` does.
     """
     first = price(get_pe(FIRST), table, INT8_BITS).energy_pj
-    for group in (1 << i for i in range(1, 13)):
+    for group in (1 << i for i in range(1, LARGEST_GROUP.bit_length())):
         after = get_pe(AFTER)
         parts = after.dequantize_parts(group)
         saved = first - price(after, table, after.group_accumulator_bits(group)).energy_pj
