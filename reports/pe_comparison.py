@@ -14,7 +14,16 @@ from simhw.costs import CostTable
 from simhw.costs.synthesised import SynthesisTable
 from simhw.pes import get_pe, pe_names
 from simhw.report import ReportOutput, Say
-from simhw.reports.break_even import SHAPES, TOKENS, BreakEven, SharedArea, break_even, shared_area
+from simhw.reports.break_even import (
+    SHAPES,
+    TOKENS,
+    BreakEven,
+    SharedArea,
+    break_even,
+    least_group,
+    shared_area,
+    tokens_of_equal_dequantization,
+)
 from simhw.reports.pe_claims import PUBLISHED, Measured, PublishedClaim, measure
 from simhw.reports.pe_costs import GROUP, PECost, pe_cost, technologies
 from simhw.reports.pe_ratios import Ratio, ratios
@@ -33,6 +42,23 @@ ROWS_OF_ARRAYS = (4, 8, 16, 32, 64, 128)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Crossing:
+    """Where dequantizing after the group starts to pay, for weights of n x k.
+
+    Attributes:
+        technology, n, k: of what.
+        equal_tokens: up to which its dequantization takes less energy than that of every weight once, at ``GROUP``.
+        least_group: from which all of it takes less for any number of tokens, None: none does.
+    """
+
+    technology: str
+    n: int
+    k: int
+    equal_tokens: float
+    least_group: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
     """Everything that the page, the table and the data files show.
 
@@ -46,6 +72,7 @@ class Comparison:
         groups: structures of the shift-and-add PE.
         claims: published figures with what is measured.
         ratios: gate model beside synthesis.
+        crossings: for every technology and shape.
         break_evens: by technology, of ``SHAPES[1]`` at ``GROUP``.
         areas: by technology, areas per PE by rows: without and with a register per PE for scaled sums.
     """
@@ -59,6 +86,7 @@ class Comparison:
     groups: Sequence[VariantGroup]
     claims: Sequence[tuple[PublishedClaim, Sequence[Measured]]]
     ratios: Sequence[Ratio]
+    crossings: Sequence[Crossing]
     break_evens: Mapping[str, Sequence[BreakEven]]
     areas: Mapping[str, tuple[SharedArea, SharedArea]]
 
@@ -73,9 +101,11 @@ class Comparison:
         return sorted(found, key=lambda cost: cost.array_area_um2 * cost.cycles_per_mac)
 
 
-def compare(say: Say, *, synthesis: Sequence[SynthesisTable], priced: Sequence[CostTable]) -> Comparison:
-    """Compute the comparison in the given technologies, the first of which counts gates."""
-    pes = [get_pe(name) for name in pe_names()]
+def compare(
+    say: Say, *, synthesis: Sequence[SynthesisTable], priced: Sequence[CostTable], names: Sequence[str]
+) -> Comparison:
+    """Compute the comparison of the PEs of these names, in technologies the first of which counts gates."""
+    pes = [get_pe(name) for name in names]
     say("running the network in float to capture one GEMM")
     gemm = capture()
     errors = {}
@@ -98,6 +128,17 @@ def compare(say: Say, *, synthesis: Sequence[SynthesisTable], priced: Sequence[C
             for table in synthesis
             if (reference := references[table.name]) is not None
         },
+        crossings=[
+            Crossing(
+                technology=t.name,
+                n=n,
+                k=k,
+                equal_tokens=tokens_of_equal_dequantization(n, GROUP, t),
+                least_group=least_group(n, t),
+            )
+            for t in priced
+            for n, k in SHAPES
+        ],
         groups=[group for table in synthesis for group in shift_and_add_groups(table)],
         claims=[(claim, [measure(claim, table, costs) for table in priced]) for claim in PUBLISHED],
         ratios=ratios(pes, priced[0], synthesis),
@@ -173,6 +214,7 @@ def to_json(found: Comparison) -> str:
             {**asdict(claim), "ratio": claim.ratio, "measured": [{**asdict(m), "product": m.product} for m in measured]}
             for claim, measured in found.claims
         ],
+        "crossings": [asdict(crossing) for crossing in found.crossings],
         "break_even": {name: [asdict(b) for b in found.break_evens[name]] for name in found.break_evens},
         "area_by_rows": {
             name: {"without_running_sums": asdict(without), "with_running_sums": asdict(with_sums)}
@@ -202,7 +244,7 @@ class _PEComparison:
         from simhw.reports.pe_page import render
         from simhw.reports.pe_table import text
 
-        found = compare(say, synthesis=tables(), priced=technologies())
+        found = compare(say, synthesis=tables(), priced=technologies(), names=pe_names())
         say("drawing the page")
         return ReportOutput(
             text=text(found),

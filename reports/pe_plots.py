@@ -93,7 +93,7 @@ def _ratio_map(axes: Axes, grid: Sequence[Sequence[float]], title: str) -> None:
             )
             luminance = 0.2126 * color[0] + 0.7152 * color[1] + 0.0722 * color[2]
             ink = "#14181f" if luminance > 0.45 else "#ffffff"
-            text = significant(ratio, 2) if ratio < 100 else f"{ratio:.0f}"
+            text = significant(ratio, 2) if ratio < 100 else f"{ratio:,.0f}"
             axes.text(x, y, text, ha="center", va="center_baseline", fontsize=7, color=ink)
     axes.plot(*_equal_counts(), color=INK, linewidth=1.3, dashes=(3, 2))
     axes.set_xticks(range(len(TOKENS)), [f"{m:,}" for m in TOKENS])

@@ -109,10 +109,8 @@ def energy(table: CostTable) -> list[str]:
         f"{times(one_sum / one_weight)} the energy of dequantizing one weight, so in energy of dequantization alone "
         f"the break-even is not at m = g = {GROUP} but at m = {significant(equal, 3)} tokens."
     ]
-    groups = {f"n = {n:,}": least_group(n, table) for n, _ in SHAPES}
-    each = ", ".join(
-        f"no g up to {LARGEST_GROUP:,} ({w})" if g is None else f"g >= {g} ({w})" for w, g in groups.items()
-    )
+    least = dict.fromkeys(least_group(n, table) for n, _ in SHAPES)
+    each = " or ".join(f"no g up to {LARGEST_GROUP:,}" if g is None else f"g >= {g}" for g in least)
     text.append(
         f"{table.name}: with the inner loop counted, the narrow PE saves more than dequantization after the group "
         f"costs, for any number of tokens, as soon as {each}; with shorter groups it pays for few tokens only. At "

@@ -7,7 +7,7 @@ import pytest
 
 from simhw.arrays import array_area
 from simhw.costs import GateCounts, IntegerAdd, Register, count_all_gates, load_table, parse_table
-from simhw.costs.combined import CombinedTable, combine, parse_combination
+from simhw.costs.combined import CombinedTable, combine, parse_combination, structures
 from simhw.costs.synthesised import parse_synthesis
 from simhw.errors import InputError
 from simhw.pes import get_pe
@@ -50,10 +50,10 @@ def test_the_reference_costs_in_gates_what_was_synthesised():
 @pytest.mark.parametrize(
     ("name", "bits", "area_um2", "energy_pj", "variant"),
     [
-        ("int8_mac", 32, 80.0, 0.4, "fused"),
-        ("mixpe_w4a8", 20, 40.0, 0.2, "fused"),
-        ("mixpe_w4a8", 32, 60.0, 0.25, "fused"),
-        ("w4a8_dequantize_first", 32, 90.0, 0.45, "fused"),
+        ("int8_mac", 32, 80.0, 0.4, "carry_save"),
+        ("mixpe_w4a8", 20, 40.0, 0.2, "carry_save"),
+        ("mixpe_w4a8", 32, 60.0, 0.25, "carry_save"),
+        ("w4a8_dequantize_first", 32, 90.0, 0.45, "carry_save"),
     ],
 )
 def test_an_entry_is_the_price_of_its_pe(name, bits, area_um2, energy_pj, variant):
@@ -61,6 +61,17 @@ def test_an_entry_is_the_price_of_its_pe(name, bits, area_um2, energy_pj, varian
     assert found.area_um2 == area_um2
     assert found.energy_pj == pytest.approx(energy_pj)
     assert found.source == f"synthesised, {variant}, {bits} accumulator bits"
+
+
+def test_circuits_beside_the_pe_and_of_other_sizes_never_stand_for_it():
+    """Both are smaller than the PE, and one has exactly the width asked for."""
+    beside = [e for e in TABLE.synthesis.entries("mixpe_w4a8") if e not in structures(TABLE.synthesis, "mixpe_w4a8")]
+    assert {(e.variant, e.parameters["weight_signed"]) for e in beside} == {
+        ("carry_save", 1),
+        ("integer_dequantizer", 0),
+    }
+    assert price(get_pe("mixpe_w4a8"), TABLE, 32).area_um2 == 60
+    assert price(get_pe("mixpe_w4a8"), TABLE, 20).area_um2 == 40
 
 
 def test_energy_is_divided_as_in_the_parts():
