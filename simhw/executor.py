@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simhw.arrays.base import check_positive
 from simhw.errors import InputError
@@ -16,6 +17,7 @@ from simhw.gemm.operand import Operand, Storage
 from simhw.graph.base import Array, FloatArray, Graph, Kind, Matmul, Node, Operator, inputs_of, resolve
 from simhw.graph.ops import operators
 from simhw.noise import Noise
+from simhw.pes import get_pe
 from simhw.quantize import Granularity, Method, OperandScheme, Scheme, ValueRange, check_finite
 
 
@@ -47,6 +49,7 @@ class Step:
         m, n, k, batch: of the GEMM, 0 for vector steps.
         elements: values that a vector step (or the quantization of a GEMM's activations) works on.
         activation, weight: how the two operands of a GEMM are stored, None for vector steps.
+        weight_cycles: ``(batch, n, k)`` cycles of one product with each weight, where the PE's depend on them.
         attention: whether both operands are activations.
         noise: error of the output against the float reference.
         overflows, saturations: as the engine counts them.
@@ -62,6 +65,7 @@ class Step:
     elements: int = 0
     activation: Storage | None = None
     weight: Storage | None = None
+    weight_cycles: NDArray[np.uint8] | None = None
     attention: bool = False
     noise: Noise = field(default_factory=Noise)
     overflows: int = 0
@@ -202,6 +206,7 @@ class _Run:
             rows = (batch * m if gemm.samples_in_batch else m) // samples
             a, stored = self._operands(node, gemm, rows)
             step.activation, step.weight = Storage.of(a), Storage.of(stored)
+            self._count_cycles(step, stored)
             b = self._prepared(node, stored)
             product = multiply(a, b, self.arithmetic.datapath, bias=gemm.bias, chain=self.arithmetic.chain)
         except InputError as error:
@@ -228,6 +233,12 @@ class _Run:
             check_finite(gemm.b, "the weight")
             self.stored[node.name] = method.quantize(gemm.b, fit_group(scheme.weight, k))
         return a, self.stored[node.name]
+
+    def _count_cycles(self, step: Step, stored: Operand) -> None:
+        """Count the cycles of the products of each weight, once, where the PE's depend on them."""
+        count = get_pe(self.arithmetic.datapath.pe).weight_cycles
+        if count is not None and not step.attention and step.weight_cycles is None:
+            step.weight_cycles = count(stored.codes, stored.format).astype(np.uint8)
 
     def _prepared(self, node: Node, stored: Operand) -> Operand:
         """Return the second operand as the multiplier sees it; weights are converted once."""

@@ -287,6 +287,7 @@ def _baseline(steps: Sequence[Step], machine: Machine) -> tuple[int, float]:
             step,
             activation=_cast(datapath.activation) if step.k else None,
             weight=_cast(datapath.weight) if step.k else None,
+            weight_cycles=None,
         )
         for step in steps
     ]

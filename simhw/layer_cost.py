@@ -8,6 +8,7 @@ from functools import cached_property
 
 from simhw.accumulators import Aligned, Exact
 from simhw.arrays import Gemm, Grouping, Overlap, Schedule, array_area, dequantization_work, schedule
+from simhw.arrays.serial import schedule_serial
 from simhw.costs import CostTable, FloatAdd, FloatMultiply, load_table
 from simhw.executor import Step
 from simhw.formats import get_element_format
@@ -109,21 +110,10 @@ def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> C
     assert step.weight is not None
     pe, table = get_pe(datapath.pe), machine.table
     gemm = Gemm(m=step.m, n=step.n, k=step.k, batch=step.batch)
-    cycles = pe.cycles_per_product(_multiplier_bits(step, datapath), step.activation.bits)
     where = _dequantization(pe, step)
     group = step.weight.group_size or step.activation.group_size
-    plan = schedule(
-        gemm,
-        dataflow=machine.dataflow,
-        rows=machine.rows,
-        columns=machine.columns,
-        overlap=machine.overlap,
-        passes=cycles.numerator,
-        lanes=cycles.denominator,
-        dequantization=where,
-        dequantizers=pe.dequantizers,
-        group_size=group,
-    )
+    plan, pe_cycles = _plan(gemm, step, datapath, machine, where, group)
+    cost = price(pe, table, bits)
     work = dequantization_work(
         gemm,
         grouping=Grouping(dequantization=where, dequantizers=pe.dequantizers, group_size=group),
@@ -132,7 +122,6 @@ def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> C
         columns=machine.columns,
         zero_points=step.weight.zero_points,
     )
-    pe_cycles, cost = float(gemm.macs * cycles), price(pe, table, bits)
     output_bits = get_element_format(datapath.output).bits
     traffic = _dram_traffic(step, machine, output_bits)
     energy = {
@@ -153,6 +142,44 @@ def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> C
         "dram_output_bits": traffic.output_bits,
     }
     return Cost(cycles=plan.cycles, utilization=plan.utilization, words=words, energy_pj=energy)
+
+
+def _plan(
+    gemm: Gemm, step: Step, datapath: Datapath, machine: Machine, where: Dequantization, group: int | None
+) -> tuple[Schedule, float]:
+    """Return the schedule of a GEMM and the cycles that its PEs work, all together.
+
+    Weights that decide the cycles of their products are counted one by one. Keys and values, which change with every
+    token, take the worst case.
+    """
+    assert step.activation is not None
+    pe = get_pe(datapath.pe)
+    if step.weight_cycles is not None:
+        exact = schedule_serial(
+            gemm,
+            step.weight_cycles,
+            dataflow=machine.dataflow,
+            rows=machine.rows,
+            columns=machine.columns,
+            overlap=machine.overlap,
+            dequantization=where,
+        )
+        return exact, float(gemm.m * int(step.weight_cycles.sum(dtype="int64")))
+    cycles = pe.cycles_per_product(_multiplier_bits(step, datapath), step.activation.bits)
+    plan = schedule(
+        gemm,
+        dataflow=machine.dataflow,
+        rows=machine.rows,
+        columns=machine.columns,
+        overlap=machine.overlap,
+        passes=cycles.numerator,
+        lanes=cycles.denominator,
+        activation_stays=pe.activation_stays,
+        dequantization=where,
+        dequantizers=pe.dequantizers,
+        group_size=group,
+    )
+    return plan, float(gemm.macs * cycles)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,26 @@ from simhw.accumulators import Exact, Ieee
 from simhw.errors import InputError, unknown_name
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.presets import presets
+from simhw.gemm.rivals import INTEGER_RIVALS
 
 _OCP = "OCP Microscaling Formats (MX) v1.0, section 6.2: block dot product, result fp32"
+
+
+def _mx(name: str, element: str, pe: str, description: str, *, source: str = _OCP) -> Datapath:
+    """Return the datapath of a block format whose scheme bears its name."""
+    return Datapath(
+        name=name,
+        description=description,
+        activation=element,
+        weight=element,
+        attention=element,
+        pe=pe,
+        accumulator=Exact(),
+        output="bf16",
+        scheme=name,
+        source=source,
+    )
+
 
 _LITERALS: Final = (
     Datapath(
@@ -127,40 +145,16 @@ _LITERALS: Final = (
         scheme="fp8_e4m3",
         source="OCP 8-bit Floating Point Specification (OFP8) v1.0",
     ),
-    Datapath(
-        name="mxfp8",
-        description="MXFP8 (E4M3, blocks of 32): exact block dots, block scales, fp32 sum over blocks",
-        activation="e4m3",
-        weight="e4m3",
-        attention="e4m3",
-        pe="mxfp8_dot",
-        accumulator=Exact(),
-        output="bf16",
-        scheme="mxfp8",
-        source=_OCP,
-    ),
-    Datapath(
-        name="mxfp4",
-        description="MXFP4 (E2M1, blocks of 32): exact block dots, block scales, fp32 sum over blocks",
-        activation="e2m1",
-        weight="e2m1",
-        attention="e2m1",
-        pe="mxfp4_dot",
-        accumulator=Exact(),
-        output="bf16",
-        scheme="mxfp4",
-        source=_OCP,
-    ),
-    Datapath(
-        name="nvfp4",
-        description="NVFP4 (E2M1, blocks of 16, E4M3 block scales): exact block dots, fp32 sum over blocks",
-        activation="e2m1",
-        weight="e2m1",
-        attention="e2m1",
-        pe="nvfp4_dot",
-        accumulator=Exact(),
-        output="bf16",
-        scheme="nvfp4",
+    _mx("mxfp8", "e4m3", "mxfp8_dot", "MXFP8 (E4M3, blocks of 32): exact block dots, fp32 sum over blocks"),
+    _mx("mxfp6_e2m3", "e2m3", "mxfp6_dot", "MXFP6 (E2M3, blocks of 32): exact block dots, fp32 sum over blocks"),
+    _mx("mxfp6_e3m2", "e3m2", "mxfp6_dot", "MXFP6 (E3M2, blocks of 32): exact block dots, fp32 sum over blocks"),
+    _mx("mxfp4", "e2m1", "mxfp4_dot", "MXFP4 (E2M1, blocks of 32): exact block dots, fp32 sum over blocks"),
+    _mx("mxint8", "mxint8_element", "mxint8_dot", "MXINT8 (int8 / 64, blocks of 32): exact block dots, fp32 sum"),
+    _mx(
+        "nvfp4",
+        "e2m1",
+        "nvfp4_dot",
+        "NVFP4 (E2M1, blocks of 16, E4M3 block scales): exact block dots, fp32 sum over blocks",
         source="NVIDIA Blackwell NVFP4: two-level scales, E4M3 per 16 elements and fp32 per tensor",
     ),
 )
@@ -168,7 +162,7 @@ _LITERALS: Final = (
 
 @cache
 def _catalogue() -> MappingProxyType[str, Datapath]:
-    return MappingProxyType({d.name: d for d in (*_LITERALS, *presets())})
+    return MappingProxyType({d.name: d for d in (*_LITERALS, *INTEGER_RIVALS, *presets())})
 
 
 DEFAULT_DATAPATHS: Final = (

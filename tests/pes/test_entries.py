@@ -30,9 +30,13 @@ EXPECTED = {
 
 
 OTHER_REGISTERS = {
+    "ant_flint4": 2 * (4 + 2),  # integer and shift
     "bit_serial": 16 * (1 + 8),  # 16 lanes of one activation bit and a weight
     "bit_serial_booth": 8 + 5,  # a term in place of the weight
     "bitfusion": 32 + 32,  # 16 slices of 2 bits of either operand
+    "lut_dot": 4,  # one bit of four weights; activations lie in the shared table
+    "olive_pair": 2 * (4 + 3),  # integer and shift
+    "tender": 4 + 4 + 1,  # the shift travels with the activation
 }
 """Registers of PEs that do not hold one code of each operand."""
 
