@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 from simhw.arrays import Gemm
 from simhw.costs import CostTable
@@ -38,6 +38,7 @@ from simhw.reports.pe_variants import (
 )
 from simhw.reports.real_gemm import GemmError, RealGemm, arithmetic_of, capture, gemm_error
 
+_ERROR_FIELDS = tuple(field.name for field in fields(GemmError) if field.name != "pe")
 ROWS_OF_ARRAYS = (4, 8, 16, 32, 64, 128)
 
 
@@ -64,7 +65,7 @@ class Comparison:
 
     Attributes:
         gemm: the GEMM with real weights and activations.
-        errors: by PE.
+        errors: by PE; one without a datapath has none.
         technologies: gates first, then those with synthesised PEs.
         costs: every PE in every technology.
         synthesis: the synthesis tables.
@@ -111,10 +112,14 @@ def compare(
     errors = {}
     for pe in pes:
         say(f"{gemm.layer} on {pe.name}")
-        errors[pe.name] = gemm_error(gemm, pe)
+        error = gemm_error(gemm, pe)
+        if error is not None:
+            errors[pe.name] = error
     say("areas and energies")
     sizes = Gemm(m=gemm.m, n=gemm.n, k=gemm.k)
-    costs = [pe_cost(pe, table, arithmetic_of(pe).datapath, sizes) for table in priced for pe in pes]
+    arithmetic = {pe.name: arithmetic_of(pe) for pe in pes}
+    datapaths = {name: None if found is None else found.datapath for name, found in arithmetic.items()}
+    costs = [pe_cost(pe, table, datapaths[pe.name], sizes) for table in priced for pe in pes]
     n, k = SHAPES[1]
     references = {table.name: reference_of(table) for table in synthesis}
     return Comparison(
@@ -157,7 +162,8 @@ def rows(found: Comparison) -> list[dict[str, str | int | float | bool | None]]:
     """Return one flat row per PE and technology, as the CSV has them."""
     flat = []
     for cost in found.costs:
-        error = found.errors[cost.pe]
+        error = found.errors.get(cost.pe)
+        measured = dict.fromkeys(_ERROR_FIELDS) if error is None else {n: getattr(error, n) for n in _ERROR_FIELDS}
         flat.append(
             {
                 **asdict(cost),
@@ -167,13 +173,7 @@ def rows(found: Comparison) -> list[dict[str, str | int | float | bool | None]]:
                 "tops_per_watt": cost.tops_per_watt,
                 "pes_per_mm2": cost.pes_per_mm2,
                 "macs_per_cycle_mm2": cost.macs_per_cycle_mm2,
-                "datapath": error.datapath,
-                "scheme": error.scheme,
-                "sqnr_db": error.sqnr_db,
-                "max_error": error.max_error,
-                "max_error_over_rms": error.max_error_relative,
-                "overflows": error.overflows,
-                "mean_weight_cycles": error.mean_weight_cycles,
+                **measured,
             }
         )
     return flat

@@ -12,7 +12,7 @@ from simhw.costs.synthesised import SynthesisedPE
 from simhw.formats import get_element_format
 from simhw.gemm.datapath import Datapath
 from simhw.layer_cost import ALIGNED_CARRY_BITS
-from simhw.pes import ProcessingElement
+from simhw.pes import Dequantization, ProcessingElement
 from simhw.pes.price import price
 
 CLOCK_MHZ = 500
@@ -96,29 +96,27 @@ def technologies() -> list[CostTable]:
     return [load_table("gates_28nm"), *combined]
 
 
-def accumulator_width(pe: ProcessingElement, datapath: Datapath, k: int) -> int:
+def accumulator_width(pe: ProcessingElement, datapath: Datapath | None, k: int) -> int:
     """Return the width of a PE's sum in this comparison: fixed, aligned, or what its groups (or all of k) need."""
     if pe.fixed_accumulator_bits is not None:
         return pe.fixed_accumulator_bits
-    if isinstance(datapath.accumulator, Aligned):
+    if datapath is not None and isinstance(datapath.accumulator, Aligned):
         return datapath.accumulator.fraction_bits + ALIGNED_CARRY_BITS
-    return pe.group_accumulator_bits(group_of(pe, datapath, k))
+    return pe.group_accumulator_bits(group_of(pe, k))
 
 
-def group_of(pe: ProcessingElement, datapath: Datapath, k: int) -> int:
+def group_of(pe: ProcessingElement, k: int) -> int:
     """Return how many products one accumulator sums up."""
-    return pe.block_size or (min(GROUP, k) if datapath.accumulator_from_group else k)
+    return pe.block_size or (min(GROUP, k) if pe.dequantization is Dequantization.AFTER_GROUP else k)
 
 
-def pe_cost(pe: ProcessingElement, table: CostTable, datapath: Datapath, gemm: Gemm) -> PECost:
+def pe_cost(pe: ProcessingElement, table: CostTable, datapath: Datapath | None, gemm: Gemm) -> PECost:
     """Return the cost of one PE, its shares being those of an array that computes ``gemm``."""
     bits = accumulator_width(pe, datapath, gemm.k)
     own = price(pe, table, bits)
     cycles = pe.cycles_per_product(get_element_format(pe.weight_format).bits)
     entry = synthesised_entry(pe, table, bits)
-    grouping = Grouping(
-        dequantization=pe.dequantization, dequantizers=pe.dequantizers, group_size=group_of(pe, datapath, gemm.k)
-    )
+    grouping = Grouping(dequantization=pe.dequantization, dequantizers=pe.dequantizers, group_size=group_of(pe, gemm.k))
     area = array_area(
         pe,
         table,

@@ -152,10 +152,11 @@ def _findings(found: Comparison) -> list[Finding]:
     name = found.main
     costs = found.of(name)
     int8 = find(costs, "int8_mac", name)
-    near = [cost for cost in costs if found.errors[cost.pe].sqnr_db >= found.errors[AFTER].sqnr_db]
+    least = found.errors[AFTER].sqnr_db
+    near = [cost for cost in costs if cost.pe in found.errors and found.errors[cost.pe].sqnr_db >= least]
     frugal = min(near, key=lambda cost: cost.array_energy_pj)
     dense = max(near, key=lambda cost: cost.tops_per_mm2)
-    at_least = f"at {numbers.decibels(found.errors[AFTER].sqnr_db)} dB or better (that of {AFTER})"
+    at_least = f"at {numbers.decibels(least)} dB or better (that of {AFTER})"
     findings = [
         Finding(
             title=f"least energy {at_least}",

@@ -29,7 +29,7 @@ LINE_COLORS = ("#2f6fde", "#6fb1f0", "#e4572e", "#f0b429")
 
 def shown_in_scatter(costs: Sequence[PECost], errors: Mapping[str, GemmError]) -> list[PECost]:
     """Return the PEs that have a place in the plane of error and cost."""
-    return [cost for cost in costs if errors[cost.pe].sqnr_db < HIGHEST_DB]
+    return [cost for cost in costs if cost.pe in errors and errors[cost.pe].sqnr_db < HIGHEST_DB]
 
 
 def error_against(

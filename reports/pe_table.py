@@ -70,7 +70,7 @@ def _table(found: Comparison, technology: str) -> Table:
 
 
 def _cells(cost: PECost, base: PECost, found: Comparison) -> tuple[str, ...]:
-    error = found.errors[cost.pe]
+    error = found.errors.get(cost.pe)
     return (
         f"{cost.pe}{'*' if cost.synthesised else ''}",
         cost.operands,
@@ -82,8 +82,8 @@ def _cells(cost: PECost, base: PECost, found: Comparison) -> tuple[str, ...]:
         significant(cost.tops_per_mm2, 3),
         significant(cost.tops_per_watt, 3),
         f"{cost.macs_per_cycle_mm2 / base.macs_per_cycle_mm2:.2f}x",
-        decibels(error.sqnr_db),
-        significant(error.max_error_relative, 2),
+        "-" if error is None else decibels(error.sqnr_db),
+        "-" if error is None else significant(error.max_error_relative, 2),
     )
 
 

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.accumulators import Exact
 from simhw.catalog import get_method, get_network, get_scheme
 from simhw.errors import InputError
 from simhw.executor import Arithmetic, execute, fit_group, run_float
 from simhw.formats import get_element_format
-from simhw.gemm.datapath import Datapath
 from simhw.gemm.datapaths import DEFAULT_DATAPATHS, datapath_names, get_datapath
 from simhw.graph.base import FloatArray, Graph, Node, Ref
 from simhw.noise import Noise
-from simhw.pes import ProcessingElement
-from simhw.quantize import Granularity, OperandScheme, Scheme
+from simhw.pes import ProcessingElement, get_pe
 
 MODEL = "tiny_llama"
 LAYER = "blocks.2.mlp.down"
@@ -62,7 +58,7 @@ class GemmError:
     """What a PE's arithmetic makes of the GEMM.
 
     Attributes:
-        pe, datapath, scheme: names; a datapath in brackets is none of the catalogue but the PE with exact sums.
+        pe, datapath, scheme: names.
         sqnr_db: against the reference.
         max_error: largest absolute difference to it.
         max_error_relative: that over the rms of the reference.
@@ -127,41 +123,30 @@ def capture(model: str = MODEL, layer: str = LAYER) -> RealGemm:
     )
 
 
-def arithmetic_of(pe: ProcessingElement) -> Arithmetic:
-    """Return how a GEMM runs on a PE: its datapath in the catalogue, else its own formats with exact sums."""
-    for name in (*DEFAULT_DATAPATHS, *datapath_names()):
-        datapath = get_datapath(name)
-        if datapath.pe == pe.name:
-            return Arithmetic(datapath=datapath, scheme=get_scheme(datapath.scheme), method=get_method())
-    datapath = Datapath(
-        name=f"[{pe.name}]",
-        description=f"the formats of {pe.name}, exact sums",
-        activation=pe.activation_format,
-        weight=pe.weight_format,
-        attention=pe.weight_format,
-        pe=pe.name,
-        accumulator=Exact(),
-        output="fp16",
-        scheme="rows",
-        source=pe.source,
-    )
-    activation, weight = (
-        OperandScheme(format=name, granularity=Granularity.ROW) for name in (pe.activation_format, pe.weight_format)
-    )
-    scheme = Scheme(
-        name=f"[{pe.activation_format} per token, {pe.weight_format} per channel]",
-        description="one scale per token and per channel",
-        weight=weight,
-        activation=activation,
-        attention=weight,
-        source="as w8a8_int8",
-    )
-    return Arithmetic(datapath=datapath, scheme=scheme, method=get_method())
+def arithmetic_of(pe: ProcessingElement) -> Arithmetic | None:
+    """Return how a GEMM runs on a PE by the catalogue, None where no datapath of it names the PE.
+
+    A block unit of several formats runs as the unit of its first format: the codes and the exact sums are the same.
+    """
+    names = [get_datapath(name) for name in (*DEFAULT_DATAPATHS, *datapath_names())]
+    own = [datapath for datapath in names if datapath.pe == pe.name]
+    alike = [
+        datapath
+        for datapath in names
+        if pe.block_size is not None
+        and get_pe(datapath.pe).block_size == pe.block_size
+        and (datapath.activation, datapath.weight) == (pe.activation_format, pe.weight_format)
+    ]
+    for datapath in (*own, *alike):
+        return Arithmetic(datapath=datapath, scheme=get_scheme(datapath.scheme), method=get_method())
+    return None
 
 
-def gemm_error(gemm: RealGemm, pe: ProcessingElement) -> GemmError:
-    """Run the GEMM on a PE, bit for bit, and compare with the reference."""
+def gemm_error(gemm: RealGemm, pe: ProcessingElement) -> GemmError | None:
+    """Run the GEMM on a PE, bit for bit, and compare with the reference; None where the PE has no datapath."""
     arithmetic = arithmetic_of(pe)
+    if arithmetic is None:
+        return None
     result = execute(gemm.graph, gemm.inputs, arithmetic, batch=len(gemm.inputs))
     noise = Noise()
     noise.add(gemm.reference, result.outputs)
@@ -175,11 +160,6 @@ def gemm_error(gemm: RealGemm, pe: ProcessingElement) -> GemmError:
         overflows=sum(step.overflows for step in result.steps),
         mean_weight_cycles=_mean_weight_cycles(gemm, pe, arithmetic),
     )
-
-
-def gemm_errors(gemm: RealGemm, pes: Sequence[ProcessingElement]) -> dict[str, GemmError]:
-    """Return the error of each PE by name."""
-    return {pe.name: gemm_error(gemm, pe) for pe in pes}
 
 
 def _mean_weight_cycles(gemm: RealGemm, pe: ProcessingElement, arithmetic: Arithmetic) -> float | None:
