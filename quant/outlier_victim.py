@@ -1,10 +1,11 @@
 """Outlier-victim pairs (OliVe): int4 for most values, a wide abfloat for an outlier whose neighbour is pruned.
 
-The scale of a row puts seven units at three standard deviations from zero, |mean| + 3 sigma as in the source (which
-then searches around it for the least squared error; that search is left out, because activations are scaled at run
-time). A value is rounded to the nearest of the int4 and the abfloat values, -96..96 units. Where one of a pair
-(neighbours along k) has become an outlier the other is pruned to zero; of two outliers the first is kept. A last
-value without a neighbour is paired with a zero that is not stored.
+The scale of a row puts seven units near three standard deviations from zero: of the scales that put them at 0.5 to
+2.5 times |mean| + 3 sigma, in steps of 0.25, the one with the least squared error, pruned neighbours included. (The
+source searches so on calibration data; here rows are scaled at run time, as in the other schemes.) A value is rounded
+to the nearest of the int4 and the abfloat values, -96..96 units. Where one of a pair (neighbours along k) has become
+an outlier the other is pruned to zero; of two outliers the first is kept. A last value without a neighbour is paired
+with a zero that is not stored.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simhw.errors import InputError
-from simhw.formats import encode
+from simhw.formats import decode, encode
 from simhw.formats.coded import OLIVE_LANE
 from simhw.gemm.operand import Operand
 from simhw.pes.olive_pair import IDENTIFIER, OUTLIER
@@ -24,6 +25,8 @@ from simhw.quantize import FloatArray, OperandScheme
 STORED_BITS = 4
 LARGEST_NORMAL = 7
 SIGMAS = 3
+FACTORS = np.arange(0.5, 2.75, 0.25, dtype=np.float32)
+"""Scales that are tried, as multiples of the one that puts three sigma at seven units."""
 
 
 def quantize_pairs(values: FloatArray, scheme: OperandScheme, rows_per_scale: int) -> Operand:
@@ -35,11 +38,20 @@ def quantize_pairs(values: FloatArray, scheme: OperandScheme, rows_per_scale: in
         )
     pools = values.reshape(-1, rows_per_scale * k)
     reach = np.abs(pools.mean(axis=1)) + np.float32(SIGMAS) * pools.std(axis=1)
-    scale = np.asarray(reach / np.float32(LARGEST_NORMAL), np.float32)
-    scale = np.where(scale == 0, np.float32(1), np.maximum(scale, np.float32(2.0**-126))).astype(np.float32)
-    lanes = encode((pools / scale[:, None]).reshape(values.shape), OLIVE_LANE)
+    scale = np.zeros(len(pools), np.float32)
+    codes = np.empty(pools.shape, np.uint8)
+    least = np.full(len(pools), np.inf)
+    for factor in FACTORS:
+        tried = np.asarray(factor * reach / np.float32(LARGEST_NORMAL), np.float32)
+        tried = np.where(reach == 0, np.float32(1), np.maximum(tried, np.float32(2.0**-126))).astype(np.float32)
+        lanes = prune_victims(encode((pools / tried[:, None]).reshape(values.shape), OLIVE_LANE)).reshape(pools.shape)
+        error = np.mean(np.square(decode(lanes, OLIVE_LANE) * tried[:, None] - pools), axis=1)
+        better = error < least
+        least = np.where(better, error, least)
+        scale = np.where(better, tried, scale)
+        codes[better] = lanes[better]
     return Operand(
-        codes=prune_victims(lanes),
+        codes=codes.reshape(values.shape),
         format=scheme.format,
         row_scale=np.repeat(scale, rows_per_scale).reshape(batch, rows),
         stored_bits=STORED_BITS,

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from simhw.errors import unknown_name
+from simhw.quant.coded_schemes import coded_schemes
 from simhw.quantize import Granularity, OperandScheme, Range, Scheme
 
 
@@ -206,7 +207,7 @@ _ALL: Final = (
     ),
 )
 
-_BY_NAME: Final = MappingProxyType({scheme.name: scheme for scheme in _ALL})
+_BY_NAME: Final = MappingProxyType({scheme.name: scheme for scheme in (*_ALL, *coded_schemes())})
 
 
 def scheme_names() -> list[str]:

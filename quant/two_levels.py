@@ -1,4 +1,4 @@
-"""Two levels of weight quantization (QServe): int8 per row, within it uint4 with integer scale and zero point per group.
+"""Two levels of weight quantization (QServe): int8 per row, within it uint4 with integer scale and zero per group.
 
 Level 1: a row has the scale s1 = max |w| / 119; its values become integers of -119..119, the protective range: what
 level 2 adds by rounding (up to 8) then still fits an int8. Level 2: a group of these integers, whose range is made to
@@ -23,7 +23,7 @@ TOP_CODE = 15
 
 def quantize_two_levels(values: FloatArray, scheme: OperandScheme) -> Operand:
     """Return values as uint4 codes, integer scales and zero points per group, and a float scale per row."""
-    batch, rows, k = values.shape
+    k = values.shape[2]
     size = scheme.group_size
     assert size is not None
     check_group_size(size, k)
@@ -50,5 +50,5 @@ def quantize_two_levels(values: FloatArray, scheme: OperandScheme) -> Operand:
 
 
 def _divide(numerator: NDArray[np.int32], denominator: NDArray[np.int32] | np.int32) -> NDArray[np.int32]:
-    """Return the quotients rounded to nearest even (exact: quotients of such small integers never lie near a tie)."""
+    """Return the quotients rounded to nearest even (ties of small integers are exact in float64)."""
     return np.rint(numerator.astype(np.float64) / denominator).astype(np.int32)

@@ -10,8 +10,9 @@ from typing import Final
 from simhw.accumulators import Exact, Ieee
 from simhw.errors import InputError, unknown_name
 from simhw.gemm.datapath import Datapath
+from simhw.gemm.integer_presets import integer_presets
 from simhw.gemm.presets import presets
-from simhw.gemm.rivals import INTEGER_RIVALS
+from simhw.gemm.rivals import rivals
 
 _OCP = "OCP Microscaling Formats (MX) v1.0, section 6.2: block dot product, result fp32"
 
@@ -108,6 +109,20 @@ _LITERALS: Final = (
         source="MixPE, arXiv 2411.16158",
     ),
     Datapath(
+        name="w4a8_mixpe_progressive",
+        description="uint4 x int8 by shift and add, integer scale and zero per group, int32 sum, float scales last",
+        activation="int8",
+        weight="uint4",
+        attention="int8",
+        pe="mixpe_w4a8_progressive",
+        accumulator=Exact(),
+        accumulator_from_group=True,
+        integer_scales=True,
+        output="fp16",
+        scheme="w4a8_progressive",
+        source="MixPE, arXiv 2411.16158; two-level scales of QServe, arXiv 2405.04532",
+    ),
+    Datapath(
         name="w4a16_mixpe",
         description="uint4 x fp16 by shift and add of significands, fixed-point group sum, dequantization after it",
         activation="fp16",
@@ -162,7 +177,7 @@ _LITERALS: Final = (
 
 @cache
 def _catalogue() -> MappingProxyType[str, Datapath]:
-    return MappingProxyType({d.name: d for d in (*_LITERALS, *INTEGER_RIVALS, *presets())})
+    return MappingProxyType({d.name: d for d in (*_LITERALS, *rivals(), *integer_presets(), *presets())})
 
 
 DEFAULT_DATAPATHS: Final = (

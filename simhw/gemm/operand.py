@@ -30,7 +30,7 @@ class Operand:
         zero_point: ``(batch, rows, groups)`` int32, of weights only; None where symmetric.
         row_scale: ``(batch, rows)`` float32, applied to the finished sum; None means 1.
         scale_bits, zero_point_bits: storage of one scale and one zero point (traffic and capacity).
-        stored_bits: of one element in memory, where codes are what a decoder makes of narrower ones; None: the format's.
+        stored_bits: of one element in memory, where a decoder widens it on its way to codes; None: the format's.
     """
 
     codes: Codes

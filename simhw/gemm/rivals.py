@@ -7,7 +7,7 @@ from typing import Final
 from simhw.accumulators import Exact
 from simhw.gemm.datapath import Datapath
 
-INTEGER_RIVALS: Final = (
+_RIVALS: Final = (
     Datapath(
         name="w4a4_int4",
         description="int4 x int4 multiplier, integer accumulator, scales applied to the finished sum",
@@ -118,5 +118,100 @@ INTEGER_RIVALS: Final = (
         scheme="w4a8_channels",
         source="Chen et al., BitMoD, HPCA 2025; Albericio et al., Bit-Pragmatic, MICRO 2017",
     ),
+    Datapath(
+        name="ant_flint4",
+        description="flint4 x flint4 as integers and shifts, integer accumulator, scales applied to the finished sum",
+        activation="flint4",
+        weight="flint4",
+        attention="flint4",
+        pe="ant_flint4",
+        accumulator=Exact(),
+        accumulator_from_group=True,
+        output="fp16",
+        scheme="ant_flint4",
+        source="Guo et al., ANT, MICRO 2022, arXiv 2208.14286",
+    ),
+    Datapath(
+        name="olive",
+        description="outlier-victim pairs of int4 and abfloat on both sides, integer accumulator",
+        activation="olive_lane",
+        weight="olive_lane",
+        attention="olive_lane",
+        pe="olive_pair",
+        accumulator=Exact(),
+        accumulator_from_group=True,
+        output="fp16",
+        scheme="olive",
+        source="Guo et al., OliVe, ISCA 2023, arXiv 2304.07493",
+    ),
+    Datapath(
+        name="tender",
+        description="int4 x int4, accumulator shifted between channel groups of power-of-two scales (never rounded)",
+        activation="int4_shifted",
+        weight="int4",
+        attention="int4",
+        pe="tender",
+        accumulator=Exact(),
+        accumulator_from_group=True,
+        output="fp16",
+        scheme="tender",
+        source="Lee et al., Tender, ISCA 2024, arXiv 2406.12930",
+    ),
+    Datapath(
+        name="tender_w8a8",
+        description="int8 x int8 in four int4 products, accumulator shifted between channel groups",
+        activation="int8_shifted",
+        weight="int8",
+        attention="int8",
+        pe="tender",
+        accumulator=Exact(),
+        accumulator_from_group=True,
+        output="fp16",
+        scheme="tender_w8a8",
+        source="Lee et al., Tender, ISCA 2024, arXiv 2406.12930",
+    ),
+    Datapath(
+        name="figna",
+        description="fp16 activations aligned to 16-bit mantissas per 128, int4 weights, integer group sums",
+        activation="int16",
+        weight="int4",
+        attention="int8",
+        pe="figna",
+        accumulator=Exact(),
+        accumulator_from_group=True,
+        output="fp16",
+        scheme="figna",
+        source="Jang et al., FIGNA, HPCA 2024",
+    ),
+    Datapath(
+        name="lut_w4a8",
+        description="table of sums of 4 int8 activations looked up by bits of uint4 weights, integer group sums",
+        activation="int8",
+        weight="odd4",
+        attention="odd8",
+        pe="lut_dot",
+        accumulator=Exact(),
+        accumulator_from_group=True,
+        output="fp16",
+        scheme="lut_w4a8",
+        source="Mo et al., LUT Tensor Core, ISCA 2025, arXiv 2408.06003",
+    ),
+    Datapath(
+        name="lut_w2a8",
+        description="table of sums of 4 int8 activations looked up by bits of uint2 weights, integer group sums",
+        activation="int8",
+        weight="odd2",
+        attention="odd8",
+        pe="lut_dot",
+        accumulator=Exact(),
+        accumulator_from_group=True,
+        output="fp16",
+        scheme="lut_w2a8",
+        source="Mo et al., LUT Tensor Core, ISCA 2025, arXiv 2408.06003",
+    ),
 )
-"""Exact integer sums, scales behind them."""
+
+
+def rivals() -> tuple[Datapath, ...]:
+    """Return all of them."""
+    return _RIVALS
