@@ -89,7 +89,7 @@ def capture(model: str = MODEL, layer: str = LAYER) -> RealGemm:
     graph = import_module(network.load(), data)
     found: dict[str, tuple[Node, list[Any]]] = {}
 
-    def observe(node: Node, args: list[Any]) -> None:
+    def observe(node: Node, args: list[Any], _: Any) -> None:
         if node.operator == "linear" and node.label == layer:
             found[layer] = (node, [np.array(value) for value in args])
 
