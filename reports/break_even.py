@@ -6,7 +6,7 @@ Three designs of one GEMM ``(m, k) x (k, n)`` with uint4 weights in groups of g 
 * **first, at the edge**: weights stay at 4 bits and are dequantized whenever they enter the array, which an
   output-stationary array of R rows makes them do ceil(m / R) times.
 * **after the group**: m n k / g group sums are scaled and corrected by their zero point (two multiplications), and m k
-  activations are summed up for it.
+  activations are summed up for it. The scales are floats, or integers within a float per column.
 
 Scale operations alone: after the group takes fewer than first, kept, while m < g; with the zero points' multiplications
 while m < g / 2; fewer than first, at the edge, while m / ceil(m / R) < g, which is R < g for many tokens. Neither n nor
@@ -25,7 +25,8 @@ from simhw.costs import CostTable
 from simhw.pes import get_pe
 from simhw.pes.price import price
 
-FIRST, AFTER = "w4a8_dequantize_first", "mixpe_w4a8"
+FIRST, AFTER, INTEGER = "w4a8_dequantize_first", "mixpe_w4a8", "mixpe_w4a8_progressive"
+"""The PEs: a weight dequantized to int8, float scales behind the group, integer scales behind the group."""
 WEIGHT_KIB = 128
 """SRAM buffer of weights, as in MixPE's simulator."""
 INT8_BITS = 32
@@ -74,11 +75,14 @@ class BreakEven:
     after: Design
 
 
-def break_even(m: int, n: int, k: int, group: int, table: CostTable, *, rows: int = 32) -> BreakEven:
-    """Return operations and energies of the three designs on an array of ``rows`` rows."""
+def break_even(m: int, n: int, k: int, group: int, table: CostTable, *, rows: int = 32, name: str = AFTER) -> BreakEven:
+    """Return operations and energies of the three designs on an array of ``rows`` rows.
+
+    ``name`` is that of the PE that dequantizes after the group.
+    """
     gemm = Gemm(m=m, n=n, k=k)
     streams = -(-m // rows)
-    first, after = get_pe(FIRST), get_pe(AFTER)
+    first, after = get_pe(FIRST), get_pe(name)
     sram = table.sram_pj_per_bit(WEIGHT_KIB, write=False)
     first_mac = gemm.macs * price(first, table, INT8_BITS).energy_pj
 
@@ -127,21 +131,21 @@ def break_even(m: int, n: int, k: int, group: int, table: CostTable, *, rows: in
     )
 
 
-def tokens_of_equal_dequantization(n: int, group: int, table: CostTable) -> float:
+def tokens_of_equal_dequantization(n: int, group: int, table: CostTable, name: str = AFTER) -> float:
     """Return the m at which dequantization after the group takes the energy of dequantizing every weight once."""
-    first, parts = get_pe(FIRST).dequantize_parts(group), get_pe(AFTER).dequantize_parts(group)
+    first, parts = get_pe(FIRST).dequantize_parts(group), get_pe(name).dequantize_parts(group)
     per_group = table.total_energy_pj((*parts.scale, *parts.zero_point)) / group
     return table.total_energy_pj(first.weight) / (per_group + table.total_energy_pj(parts.activation_sum) / n)
 
 
-def least_group(n: int, table: CostTable) -> int | None:
+def least_group(n: int, table: CostTable, name: str = AFTER) -> int | None:
     """Return the least power of two g from which the inner loop's saving exceeds all dequantization after the group.
 
     None: no group up to ``LARGEST_GROUP`` does.
     """
     first = price(get_pe(FIRST), table, INT8_BITS).energy_pj
     for group in (1 << i for i in range(1, LARGEST_GROUP.bit_length())):
-        after = get_pe(AFTER)
+        after = get_pe(name)
         parts = after.dequantize_parts(group)
         saved = first - price(after, table, after.group_accumulator_bits(group)).energy_pj
         per_mac = table.total_energy_pj((*parts.scale, *parts.zero_point)) / group
@@ -171,7 +175,9 @@ class SharedArea:
         return next((r for r, a, f in pairs if a < f), None)
 
 
-def shared_area(table: CostTable, group: int, *, running_sums: bool, rows: tuple[int, ...]) -> SharedArea:
+def shared_area(
+    table: CostTable, group: int, *, running_sums: bool, rows: tuple[int, ...], name: str = AFTER
+) -> SharedArea:
     """Return areas per PE for square arrays of ``rows`` rows, with or without a register per PE for scaled sums.
 
     An output-stationary array needs that register where the dequantizer returns scaled sums to their PE; without it the
@@ -179,7 +185,7 @@ def shared_area(table: CostTable, group: int, *, running_sums: bool, rows: tuple
     """
     from simhw.arrays.area import RUNNING_SUM
 
-    first, after = get_pe(FIRST), get_pe(AFTER)
+    first, after = get_pe(FIRST), get_pe(name)
     own = price(after, table, after.group_accumulator_bits(group)).area_um2
     parts = after.dequantize_parts(group)
     column = table.total_area_um2((*parts.scale, *parts.zero_point, *parts.activation_sum))
@@ -194,11 +200,11 @@ def shared_area(table: CostTable, group: int, *, running_sums: bool, rows: tuple
     )
 
 
-def ratio_grid(n: int, k: int, table: CostTable, *, total: bool) -> list[list[float]]:
+def ratio_grid(n: int, k: int, table: CostTable, *, total: bool, name: str = AFTER) -> list[list[float]]:
     """Return energy after the group over first, kept: rows by ``GROUPS``, columns by ``TOKENS``."""
 
     def ratio(m: int, group: int) -> float:
-        found = break_even(m, n, k, group, table)
+        found = break_even(m, n, k, group, table, name=name)
         pair = (found.after, found.kept)
         above, below = (d.total_pj if total else d.dequantize_pj for d in pair)
         return above / below if below else math.inf

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simhw.costs import CostTable
+from simhw.costs import CombinedTable, CostTable
+from simhw.costs.combined import structures
 from simhw.pes import get_pe
 from simhw.pes.price import price
 from simhw.reports.pe_costs import PECost, find
@@ -71,6 +72,7 @@ class Measured:
         area, energy: ratios of the PEs alone, baseline over PE.
         same_width: the product with the accumulator of the PE as wide as the baseline's, None where it makes no sense.
         with_shares: the product with dequantizers and running sums of the array.
+        inside: the product over a baseline that was synthesised with a dequantizer in every PE, None where none was.
     """
 
     technology: str
@@ -79,6 +81,7 @@ class Measured:
     energy: float
     same_width: float | None
     with_shares: float
+    inside: float | None
 
     @property
     def product(self) -> float:
@@ -93,6 +96,11 @@ def measure(claim: PublishedClaim, table: CostTable, costs: Sequence[PECost]) ->
     if claim.same_width is not None:
         wide = price(get_pe(claim.pe), table, claim.same_width)
         same_width = base.area_um2 * base.energy_pj / (wide.area_um2 * wide.energy_pj)
+    inside = None
+    if isinstance(table, CombinedTable):
+        entries = structures(table.synthesis, claim.baseline)
+        best = min((entry.area_um2 * entry.energy_pj_per_mac for entry in entries), default=None)
+        inside = None if best is None else best / (own.area_um2 * own.energy_pj)
     return Measured(
         technology=table.name,
         sources=(own.source, base.source),
@@ -100,4 +108,5 @@ def measure(claim: PublishedClaim, table: CostTable, costs: Sequence[PECost]) ->
         energy=base.energy_pj / own.energy_pj,
         same_width=same_width,
         with_shares=base.array_area_um2 * base.array_energy_pj / (own.array_area_um2 * own.array_energy_pj),
+        inside=inside,
     )

@@ -15,6 +15,8 @@ from simhw.costs.synthesised import SynthesisTable
 from simhw.pes import get_pe, pe_names
 from simhw.report import ReportOutput, Say
 from simhw.reports.break_even import (
+    AFTER,
+    INTEGER,
     SHAPES,
     TOKENS,
     BreakEven,
@@ -38,6 +40,7 @@ from simhw.reports.pe_variants import (
 )
 from simhw.reports.real_gemm import GemmError, RealGemm, arithmetic_of, capture, gemm_error
 
+AFTERS = (AFTER, INTEGER)
 _ERROR_FIELDS = tuple(field.name for field in fields(GemmError) if field.name != "pe")
 ROWS_OF_ARRAYS = (4, 8, 16, 32, 64, 128)
 
@@ -47,12 +50,13 @@ class Crossing:
     """Where dequantizing after the group starts to pay, for weights of n x k.
 
     Attributes:
-        technology, n, k: of what.
+        technology, pe, n, k: of what.
         equal_tokens: up to which its dequantization takes less energy than that of every weight once, at ``GROUP``.
         least_group: from which all of it takes less for any number of tokens, None: none does.
     """
 
     technology: str
+    pe: str
     n: int
     k: int
     equal_tokens: float
@@ -74,8 +78,8 @@ class Comparison:
         claims: published figures with what is measured.
         ratios: gate model beside synthesis.
         crossings: for every technology and shape.
-        break_evens: by technology, of ``SHAPES[1]`` at ``GROUP``.
-        areas: by technology, areas per PE by rows: without and with a register per PE for scaled sums.
+        break_evens: by technology and PE that dequantizes after the group, of ``SHAPES[1]`` at ``GROUP``.
+        areas: likewise, areas per PE by rows: without and with a register per PE for scaled sums.
     """
 
     gemm: RealGemm
@@ -88,8 +92,8 @@ class Comparison:
     claims: Sequence[tuple[PublishedClaim, Sequence[Measured]]]
     ratios: Sequence[Ratio]
     crossings: Sequence[Crossing]
-    break_evens: Mapping[str, Sequence[BreakEven]]
-    areas: Mapping[str, tuple[SharedArea, SharedArea]]
+    break_evens: Mapping[tuple[str, str], Sequence[BreakEven]]
+    areas: Mapping[tuple[str, str], tuple[SharedArea, SharedArea]]
 
     @property
     def main(self) -> str:
@@ -120,7 +124,7 @@ def compare(
     arithmetic = {pe.name: arithmetic_of(pe) for pe in pes}
     datapaths = {name: None if found is None else found.datapath for name, found in arithmetic.items()}
     costs = [pe_cost(pe, table, datapaths[pe.name], sizes) for table in priced for pe in pes]
-    n, k = SHAPES[1]
+    one_n, one_k = SHAPES[1]
     references = {table.name: reference_of(table) for table in synthesis}
     return Comparison(
         gemm=gemm,
@@ -133,27 +137,34 @@ def compare(
             for table in synthesis
             if (reference := references[table.name]) is not None
         },
-        crossings=[
-            Crossing(
-                technology=t.name,
-                n=n,
-                k=k,
-                equal_tokens=tokens_of_equal_dequantization(n, GROUP, t),
-                least_group=least_group(n, t),
-            )
-            for t in priced
-            for n, k in SHAPES
-        ],
         groups=[group for table in synthesis for group in shift_and_add_groups(table)],
         claims=[(claim, [measure(claim, table, costs) for table in priced]) for claim in PUBLISHED],
         ratios=ratios(pes, priced[0], synthesis),
-        break_evens={t.name: [break_even(m, n, k, GROUP, t) for m in TOKENS] for t in priced},
-        areas={
-            t.name: (
-                shared_area(t, GROUP, running_sums=False, rows=ROWS_OF_ARRAYS),
-                shared_area(t, GROUP, running_sums=True, rows=ROWS_OF_ARRAYS),
+        crossings=[
+            Crossing(
+                technology=t.name,
+                pe=name,
+                n=n,
+                k=k,
+                equal_tokens=tokens_of_equal_dequantization(n, GROUP, t, name),
+                least_group=least_group(n, t, name),
             )
             for t in priced
+            for name in AFTERS
+            for n, k in SHAPES
+        ],
+        break_evens={
+            (t.name, name): [break_even(m, one_n, one_k, GROUP, t, name=name) for m in TOKENS]
+            for t in priced
+            for name in AFTERS
+        },
+        areas={
+            (t.name, name): (
+                shared_area(t, GROUP, running_sums=False, rows=ROWS_OF_ARRAYS, name=name),
+                shared_area(t, GROUP, running_sums=True, rows=ROWS_OF_ARRAYS, name=name),
+            )
+            for t in priced
+            for name in AFTERS
         },
     )
 
@@ -215,11 +226,16 @@ def to_json(found: Comparison) -> str:
             for claim, measured in found.claims
         ],
         "crossings": [asdict(crossing) for crossing in found.crossings],
-        "break_even": {name: [asdict(b) for b in found.break_evens[name]] for name in found.break_evens},
-        "area_by_rows": {
-            name: {"without_running_sums": asdict(without), "with_running_sums": asdict(with_sums)}
-            for name, (without, with_sums) in found.areas.items()
-        },
+        "break_even": [
+            {"technology": technology, "pe": pe, **asdict(one)}
+            for (technology, pe), each in found.break_evens.items()
+            for one in each
+        ],
+        "area_by_rows": [
+            {"technology": technology, "pe": pe, "running_sums": index == 1, **asdict(area)}
+            for (technology, pe), pair in found.areas.items()
+            for index, area in enumerate(pair)
+        ],
     }
     return json.dumps(_finite(data), indent=1) + "\n"
 

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from simhw.accumulators import Aligned
 from simhw.arrays import Gemm, Grouping, array_area, dequantization_work, schedule
 from simhw.costs import CombinedTable, CostTable, load_table, table_names
-from simhw.costs.synthesised import SynthesisedPE
 from simhw.formats import get_element_format
 from simhw.gemm.datapath import Datapath
 from simhw.layer_cost import ALIGNED_CARRY_BITS
 from simhw.pes import Dequantization, ProcessingElement
-from simhw.pes.price import price
+from simhw.pes.price import price, whole_pe
 
 CLOCK_MHZ = 500
 """The clock of MixPE's published simulator."""
@@ -115,7 +114,7 @@ def pe_cost(pe: ProcessingElement, table: CostTable, datapath: Datapath | None, 
     bits = accumulator_width(pe, datapath, gemm.k)
     own = price(pe, table, bits)
     cycles = pe.cycles_per_product(get_element_format(pe.weight_format).bits)
-    entry = synthesised_entry(pe, table, bits)
+    whole = whole_pe(pe, table, bits)
     grouping = Grouping(dequantization=pe.dequantization, dequantizers=pe.dequantizers, group_size=group_of(pe, gemm.k))
     area = array_area(
         pe,
@@ -130,22 +129,16 @@ def pe_cost(pe: ProcessingElement, table: CostTable, datapath: Datapath | None, 
         pe=pe.name,
         technology=table.name,
         source=own.source,
-        synthesised=entry is not None,
+        synthesised=whole is not None,
         operands=f"{pe.activation_format} x {pe.stored_weight_format or pe.weight_format}",
         accumulator_bits=bits,
         cycles_per_mac=float(cycles),
         area_um2=own.area_um2,
         energy_pj=float(cycles) * own.energy_pj,
-        delay_ps=None if entry is None else entry.delay_ps,
+        delay_ps=None if whole is None else whole.entry.delay_ps,
         shared_area_um2=(area.total_um2 - area.pes_um2) / (ROWS * COLUMNS),
         shared_energy_pj=_shared_energy_pj(pe, table, gemm, grouping),
     )
-
-
-def synthesised_entry(pe: ProcessingElement, table: CostTable, bits: int) -> SynthesisedPE | None:
-    """Return what stands for the PE in a technology with synthesised PEs."""
-    whole = table.whole_pe(pe.name, bits) if isinstance(table, CombinedTable) else None
-    return None if whole is None else whole.entry
 
 
 def _shared_energy_pj(pe: ProcessingElement, table: CostTable, gemm: Gemm, grouping: Grouping) -> float:

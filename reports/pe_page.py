@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from simhw.costs import CombinedTable
+from simhw.costs import CombinedTable, CostTable
 from simhw.reports import numbers, pe_plots, pe_sentences
-from simhw.reports.break_even import AFTER, FIRST, SHAPES, ratio_grid
+from simhw.reports.break_even import AFTER, FIRST, INTEGER, SHAPES, ratio_grid
 from simhw.reports.overview import Finding
 from simhw.reports.pe_costs import CLOCK_MHZ, COLUMNS, GROUP, ROWS, PECost, find
 from simhw.reports.pe_ratios import Ratio
@@ -22,6 +22,7 @@ from simhw.reports.pe_variants import dequantizers, structure_gain, verdict
 if TYPE_CHECKING:
     from simhw.reports.pe_comparison import Comparison
 
+AFTERS = (AFTER, INTEGER)
 WHY_CLAIMS_DIFFER = (
     "The published W4A8 figure gives the PE that dequantizes first and a plain int8 PE one and the same value, so its "
     "baseline has no dequantizer of its own; here it stands at the edge of the array, shared by a column.",
@@ -50,8 +51,8 @@ class Technology:
     equal_area: Sequence[str]
     error_against_energy: Markup
     error_against_density: Markup
-    maps: Markup
-    area_by_rows: Markup
+    maps: Sequence[tuple[str, Markup]]
+    areas: Sequence[tuple[str, Markup]]
 
 
 def render(found: Comparison, *, command: str) -> str:
@@ -73,8 +74,10 @@ def render(found: Comparison, *, command: str) -> str:
         structure_gains=[(t.name, gain) for t in found.synthesis if (gain := structure_gain(t)) is not None],
         dequantizers={table.name: dequantizers(table) for table in found.synthesis},
         operations=pe_sentences.operations(found.gemm),
-        energies=[s for table in found.technologies for s in pe_sentences.energy(table)],
-        rows_needed=[s for name, pair in found.areas.items() for s in pe_sentences.rows_needed(name, *pair)],
+        energies=[s for table in found.technologies for name in AFTERS for s in pe_sentences.energy(table, name)],
+        rows_needed=[
+            s for (technology, pe), pair in found.areas.items() for s in pe_sentences.rows_needed(pe, technology, *pair)
+        ],
         claims=[s for claim, measured in found.claims for s in pe_sentences.claim(claim, measured)],
         reasons=WHY_CLAIMS_DIFFER,
         spreads=[s for name in tables if (s := pe_sentences.spread(found.ratios, name)) is not None],
@@ -86,15 +89,13 @@ def render(found: Comparison, *, command: str) -> str:
         shape=SHAPES[1],
         after=AFTER,
         first=FIRST,
+        afters=AFTERS,
     )
 
 
 def _technology(found: Comparison, name: str) -> Technology:
     table = next(table for table in found.technologies if table.name == name)
     costs = found.of(name)
-    n, k = SHAPES[1]
-    grids = [ratio_grid(n, k, table, total=total) for total in (False, True)]
-    without, with_sums = found.areas[name]
     sources = table.sources if isinstance(table, CombinedTable) else (("everything", table.source),)
     return Technology(
         name=name,
@@ -123,17 +124,21 @@ def _technology(found: Comparison, name: str) -> Technology:
                 more_is_better=True,
             )
         ),
-        maps=Markup(pe_plots.ratio_maps(grids[0], grids[1], f"{name}-break-even")),
-        area_by_rows=Markup(
-            pe_plots.area_by_rows(
-                [
-                    ("sums of scaled groups in the output buffer", without),
-                    ("with a register for them per PE", with_sums),
-                ],
-                f"{name}-area-by-rows",
-            )
-        ),
+        maps=[(pe, _maps(table, pe)) for pe in AFTERS],
+        areas=[(pe, _areas(found, name, pe)) for pe in AFTERS],
     )
+
+
+def _maps(table: CostTable, pe: str) -> Markup:
+    n, k = SHAPES[1]
+    grids = [ratio_grid(n, k, table, total=total, name=pe) for total in (False, True)]
+    return Markup(pe_plots.ratio_maps(grids[0], grids[1], f"{table.name}-{pe}-break-even"))
+
+
+def _areas(found: Comparison, technology: str, pe: str) -> Markup:
+    without, with_sums = found.areas[technology, pe]
+    panels = [("sums of scaled groups in the output buffer", without), ("with a register for them per PE", with_sums)]
+    return Markup(pe_plots.area_by_rows(panels, f"{technology}-{pe}-area-by-rows"))
 
 
 def _bars(ratios: Sequence[Ratio], tables: Sequence[str], *, area: bool) -> Markup:
@@ -180,12 +185,13 @@ def _findings(found: Comparison) -> list[Finding]:
             f"and running sums ({measured[-1].technology})",
         )
     )
-    crossing = pe_sentences.equal_tokens(found.technologies[-1])
+    crossing, integer = (pe_sentences.equal_tokens(found.technologies[-1], pe) for pe in AFTERS)
     findings.append(
         Finding(
             title=f"dequantization after groups of {GROUP} takes less energy than before up to",
             figure=f"{numbers.significant(crossing, 2)} tokens",
-            note=f"dequantization alone, in {name}; fewer scale operations up to {GROUP} tokens",
+            note=f"dequantization alone with float scales, in {name} ({numbers.significant(integer, 2)} with integer "
+            f"ones); fewer scale operations up to {GROUP} tokens",
         )
     )
     return findings

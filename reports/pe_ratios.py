@@ -49,6 +49,7 @@ def ratios(pes: Sequence[ProcessingElement], gates: CostTable, tables: Sequence[
                 own = price(pe, gates, bits)
             except InputError:  # the circuit's accumulator is another kind than the PE's parts have
                 continue
+            inside = pe.dequantize_parts(1).weight  # a circuit of its own has its dequantizer inside
             cycles = float(pe.cycles_per_product(get_element_format(pe.weight_format).bits))
             areas, energies, variants = {}, {}, {}
             for table in tables:
@@ -63,8 +64,8 @@ def ratios(pes: Sequence[ProcessingElement], gates: CostTable, tables: Sequence[
                 Ratio(
                     pe=pe.name,
                     accumulator_bits=bits,
-                    gate_area=own.area_um2 / base.area_um2,
-                    gate_energy=cycles * own.energy_pj / base.energy_pj,
+                    gate_area=(own.area_um2 + gates.total_area_um2(inside)) / base.area_um2,
+                    gate_energy=(cycles * own.energy_pj + gates.total_energy_pj(inside)) / base.energy_pj,
                     areas=areas,
                     energies=energies,
                     variants=variants,

@@ -91,50 +91,47 @@ def operations(gemm: RealGemm) -> list[str]:
     ]
 
 
-def equal_tokens(table: CostTable) -> float:
+def equal_tokens(table: CostTable, name: str) -> float:
     """Return the tokens up to which dequantizing after the group takes less energy, dequantization alone."""
-    return tokens_of_equal_dequantization(SHAPES[1][0], GROUP, table)
+    return tokens_of_equal_dequantization(SHAPES[1][0], GROUP, table, name)
 
 
-def energy(table: CostTable) -> list[str]:
-    """Return where dequantizing after the group pays in energy, in one technology."""
+def energy(table: CostTable, name: str) -> list[str]:
+    """Return where dequantizing after the group on one PE pays in energy, in one technology."""
     n, k = SHAPES[1]
-    equal = equal_tokens(table)
-    after = break_even(MANY, n, k, GROUP, table).after
-    parts = get_pe(AFTER).dequantize_parts(GROUP)
+    where = f"{name} in {table.name}"
+    parts = get_pe(name).dequantize_parts(GROUP)
     one_sum = table.total_energy_pj((*parts.scale, *parts.zero_point))
     one_weight = table.total_energy_pj(get_pe(FIRST).dequantize_parts(GROUP).weight)
-    text = [
-        f"{table.name}, g = {GROUP}, n = {n:,}: to scale and correct one group sum takes "
-        f"{times(one_sum / one_weight)} the energy of dequantizing one weight, so in energy of dequantization alone "
-        f"the break-even is not at m = g = {GROUP} but at m = {significant(equal, 3)} tokens."
-    ]
-    least = dict.fromkeys(least_group(n, table) for n, _ in SHAPES)
+    many = break_even(MANY, n, k, GROUP, table, name=name).after
+    least = dict.fromkeys(least_group(n, table, name) for n, _ in SHAPES)
     each = " or ".join(f"no g up to {LARGEST_GROUP:,}" if g is None else f"g >= {g}" for g in least)
-    text.append(
-        f"{table.name}: with the inner loop counted, the narrow PE saves more than dequantization after the group "
-        f"costs, for any number of tokens, as soon as {each}; with shorter groups it pays for few tokens only. At "
-        f"m = {MANY:,} and g = {GROUP}, dequantization is {after.dequantize_pj / after.total_pj:.0%} of its energy."
-    )
+    ratios = []
     for m in (1, GROUP, MANY):
-        found = break_even(m, n, k, GROUP, table)
+        found = break_even(m, n, k, GROUP, table, name=name)
         kept, edge = found.after.total_pj / found.kept.total_pj, found.after.total_pj / found.edge.total_pj
-        text.append(
-            f"{table.name}, m = {m:,}: PEs, dequantization and weight SRAM together take {kept:.2f} of the energy of "
-            f"dequantizing first and keeping 8-bit weights, {edge:.2f} of that of dequantizing at the edge."
-        )
-    return text
+        ratios.append(f"{kept:.2f} and {edge:.2f} at m = {m:,}")
+    return [
+        f"{where}, g = {GROUP}, n = {n:,}: to scale and correct one group sum takes {times(one_sum / one_weight)} the "
+        f"energy of dequantizing one weight, so in energy of dequantization alone the break-even is not at "
+        f"m = g = {GROUP} but at m = {significant(equal_tokens(table, name), 3)} tokens.",
+        f"{where}: with the inner loop counted, the narrow PE saves more than dequantization after the group costs, "
+        f"for any number of tokens, as soon as {each}; with shorter groups it pays for few tokens only. At "
+        f"m = {MANY:,} and g = {GROUP}, dequantization is {many.dequantize_pj / many.total_pj:.0%} of its energy.",
+        f"{where}: PEs, dequantization and weight SRAM together, over dequantizing first with weights kept at 8 bits "
+        f"and over dequantizing at the edge: {'; '.join(ratios)}.",
+    ]
 
 
-def rows_needed(technology: str, area: SharedArea, with_register: SharedArea) -> list[str]:
+def rows_needed(name: str, technology: str, area: SharedArea, with_register: SharedArea) -> list[str]:
     """Return from how many rows on the narrow PE is smaller, with its dequantizer counted."""
 
     def first(rows: int | None) -> str:
         return "in no array here" if rows is None else f"from {rows} rows on"
 
     return [
-        f"{technology}: with its share of a column's dequantizer, the PE that dequantizes after the group is smaller "
-        f"than an int8 multiplier alone {first(area.least_rows)}, and than the PE behind a dequantizer of weights "
+        f"{name} in {technology}: with its share of a column's dequantizer the PE is smaller than an int8 multiplier "
+        f"alone {first(area.least_rows)}, and than the PE behind a dequantizer of weights "
         f"{first(area.least_rows_first)}. With a register per PE for the sum of scaled groups, as an "
         f"output-stationary array needs where they return to their PE: {first(with_register.least_rows)} and "
         f"{first(with_register.least_rows_first)}.",
@@ -153,6 +150,8 @@ def claim(published: PublishedClaim, measured: Sequence[Measured]) -> list[str]:
         )
         if found.same_width is not None:
             sentence += f"; {times(found.same_width)} with {published.same_width} accumulator bits in both"
+        if found.inside is not None:
+            sentence += f"; {times(found.inside)} over a baseline with a dequantizer in every PE"
         text.append(f"{sentence}; {times(found.with_shares)} with dequantizers and running sums counted.")
     return text
 

@@ -10,7 +10,9 @@ from simhw.arrays import array_area
 from simhw.costs import IntegerAdd, IntegerMultiply, load_table
 from simhw.pes import get_pe
 from simhw.reports.break_even import (
+    AFTER,
     GROUPS,
+    INTEGER,
     TOKENS,
     break_even,
     least_group,
@@ -61,13 +63,15 @@ def test_energy_by_hand(table):
     assert found.after.total_pj == found.after.dequantize_pj + found.after.mac_pj + found.after.weight_sram_pj
 
 
+@pytest.mark.parametrize("name", [AFTER, INTEGER])
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 @given(n=st.integers(1, 5000), group=st.sampled_from(GROUPS))
-def test_dequantization_takes_equal_energy_at_the_tokens_said(table, n, group):
+def test_dequantization_takes_equal_energy_at_the_tokens_said(table, n, group, name):
     """Both are linear in tokens: below the break-even after the group takes less, above it more."""
-    tokens = tokens_of_equal_dequantization(n, group, table)
+    tokens = tokens_of_equal_dequantization(n, group, table, name)
     below, above = (
-        break_even(m, n, 2 * group, group, table) for m in (max(1, math.floor(tokens)), math.ceil(tokens) + 1)
+        break_even(m, n, 2 * group, group, table, name=name)
+        for m in (max(1, math.floor(tokens)), math.ceil(tokens) + 1)
     )
     assert tokens < 1 or below.after.dequantize_pj <= below.kept.dequantize_pj * (1 + 1e-9)
     assert above.after.dequantize_pj > above.kept.dequantize_pj
@@ -75,14 +79,15 @@ def test_dequantization_takes_equal_energy_at_the_tokens_said(table, n, group):
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 @pytest.mark.parametrize("n", [8, 128, 4096])
-def test_from_the_least_group_on_it_pays_for_any_tokens(table, n):
+@pytest.mark.parametrize("name", [AFTER, INTEGER])
+def test_from_the_least_group_on_it_pays_for_any_tokens(table, n, name):
     """PEs and dequantization alone, without the weights' memory: at a million tokens nothing else is left."""
-    least = least_group(n, table)
+    least = least_group(n, table, name)
     assert least is not None
     many = 1_000_000
 
     def pays(group):
-        found = break_even(many, n, group, group, table)
+        found = break_even(many, n, group, group, table, name=name)
         return found.after.dequantize_pj + found.after.mac_pj <= found.kept.dequantize_pj + found.kept.mac_pj
 
     assert pays(least)
