@@ -23,20 +23,6 @@ if TYPE_CHECKING:
     from simhw.reports.pe_comparison import Comparison
 
 AFTERS = (AFTER, INTEGER)
-WHY_CLAIMS_DIFFER = (
-    "The published W4A8 figure gives the PE that dequantizes first and a plain int8 PE one and the same value, so its "
-    "baseline has no dequantizer of its own; here it stands at the edge of the array, shared by a column.",
-    "Much of the gain is the accumulator: as wide as a group needs here (20 bits at g = 128) against the 32 bits of an "
-    "int8 product by custom. The column 'equal widths' takes that away.",
-    "What the published figure's PEs consist of, with which library and constraints they were synthesised, is not "
-    "published; the power figures of its simulator's other designs are equal to the last digit to those of another "
-    "paper's table. A loosely built int8 baseline alone can account for a factor.",
-    "The W4A16 PE here sums in exact fixed point, which needs an aligning shifter but no normaliser; the published one "
-    "is not described to that depth.",
-    "The dequantizer behind the group and the sum of scaled groups are not in the published figure. The last column "
-    "charges them.",
-)
-"""Reasons, not figures; the figures stand in the table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +65,8 @@ def render(found: Comparison, *, command: str) -> str:
             s for (technology, pe), pair in found.areas.items() for s in pe_sentences.rows_needed(pe, technology, *pair)
         ],
         claims=[s for claim, measured in found.claims for s in pe_sentences.claim(claim, measured)],
-        reasons=WHY_CLAIMS_DIFFER,
+        reasons=pe_sentences.reasons(found.costs, [measured for _, measured in found.claims]),
+        short=_short(found),
         spreads=[s for name in tables if (s := pe_sentences.spread(found.ratios, name)) is not None],
         ratio_area=_bars(found.ratios, tables, area=True),
         ratio_energy=_bars(found.ratios, tables, area=False),
@@ -150,6 +137,20 @@ def _bars(ratios: Sequence[Ratio], tables: Sequence[str], *, area: bool) -> Mark
     what = "area" if area else "energy per multiply-accumulate"
     names = [f"{r.pe} ({r.accumulator_bits})" for r in ratios]
     return Markup(pe_plots.ratio_bars(names, values, f"ratio-{'area' if area else 'energy'}", f"{what} over int8_mac"))
+
+
+def _short(found: Comparison) -> list[str]:
+    """Return the answers in plain words, in the main technology."""
+    table = found.technologies[-1]
+    open_question = (
+        f"Whether shift-and-add beats a narrow multiplier stays open: no synthesis table has both for {AFTER}."
+    )
+    return [
+        *([verdict(group)[-1] for group in found.groups] or [open_question]),
+        pe_sentences.where_it_pays(table, AFTERS, {pe: found.areas[table.name, pe][0] for pe in AFTERS}),
+        *(pe_sentences.claim(claim, measured[-1:])[0] for claim, measured in found.claims),
+        pe_sentences.equal_area(found.costs, found.errors, table.name)[0],
+    ]
 
 
 def _findings(found: Comparison) -> list[Finding]:

@@ -156,6 +156,53 @@ def claim(published: PublishedClaim, measured: Sequence[Measured]) -> list[str]:
     return text
 
 
+def reasons(costs: Sequence[PECost], measured: Sequence[Sequence[Measured]]) -> list[str]:
+    """Return why published and measured figures differ."""
+    own, base = costs_of_widths(costs)
+    w4a8 = measured[0][-1]
+    text = [
+        "The published W4A8 figure gives the PE that dequantizes first and a plain int8 PE one and the same value, so "
+        "its baseline has no dequantizer of its own; here it stands at the edge of the array, shared by a column.",
+    ]
+    if w4a8.same_width is not None:
+        text.append(
+            f"Part of the gain is the accumulator: {own.accumulator_bits} bits, what a group of {GROUP} needs, against "
+            f"the {base.accumulator_bits} bits that an int8 product has by custom. With equal widths {times(w4a8.product)} "
+            f"becomes {times(w4a8.same_width)} in {w4a8.technology}."
+        )
+    return [
+        *text,
+        "What the published figure's PEs consist of, with which library and constraints they were synthesised, is not "
+        "published; the power figures of its simulator's other designs are equal to the last digit to those of another "
+        "paper's table. A loosely built int8 baseline alone can account for a factor.",
+        "The W4A16 PE here sums in exact fixed point, which needs an aligning shifter but no normaliser; the published "
+        "one is not described to that depth.",
+        "The dequantizer behind the group and the sum of scaled groups are not in the published figure; the column 'in "
+        f"the array' charges them, which leaves {times(w4a8.with_shares)} of the first figure in {w4a8.technology}.",
+    ]
+
+
+def costs_of_widths(costs: Sequence[PECost]) -> tuple[PECost, PECost]:
+    """Return the narrow PE and its baseline in the last technology."""
+    technology = costs[-1].technology
+    return find(costs, AFTER, technology), find(costs, FIRST, technology)
+
+
+def where_it_pays(table: CostTable, names: Sequence[str], areas: Mapping[str, SharedArea]) -> str:
+    """Return in one sentence where dequantizing after the group pays and where it does not."""
+    n = SHAPES[1][0]
+    parts = []
+    for name in names:
+        least, rows = least_group(n, table, name), areas[name].least_rows
+        groups = f"for any tokens from g = {least} on" if least is not None else f"for no g up to {LARGEST_GROUP:,}"
+        area = f"from {rows} rows on" if rows is not None else f"in no array up to {areas[name].rows[-1]} rows"
+        parts.append(
+            f"{name} takes less energy than dequantizing first {groups} (its dequantization alone only up to "
+            f"{significant(equal_tokens(table, name), 2)} tokens at g = {GROUP}), and less area than an int8 PE {area}"
+        )
+    return f"Dequantizing after the group, in {table.name}: {'; '.join(parts)}. Elsewhere it does not pay."
+
+
 def spread(ratios: Sequence[Ratio], table: str) -> str | None:
     """Return how far the gate model's ratios are from those of a synthesis table."""
     pairs = [
