@@ -50,7 +50,7 @@ def mac_circuit(
 
     def build() -> Any:
         require_rtl()
-        from simhw.circuits.mac import Mac  # noqa: PLC0415
+        from simhw.circuits.mac import Mac
 
         return Mac(activation.bits, weight.bits, total.bits, update())
 

@@ -15,7 +15,7 @@ def rtlil(circuit: Circuit) -> str:
         InputError: Amaranth is not installed.
     """
     require_rtl()
-    from amaranth.back.rtlil import convert  # noqa: PLC0415
+    from amaranth.back.rtlil import convert
 
     text: str = convert(circuit.build(), name=circuit.name, emit_src=False)
     return text

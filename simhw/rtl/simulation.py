@@ -13,7 +13,7 @@ from simhw.rtl.bitslice_kernel import LANES, WORDS, evaluate
 from simhw.rtl.netlist import Netlist
 
 _RESET = "rst"
-_CHUNK = 4 * LANES * WORDS
+_CHUNK = 8 * LANES * WORDS
 """Vectors per call of the kernel: its buffers stay in the cache."""
 
 
