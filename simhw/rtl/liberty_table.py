@@ -42,6 +42,20 @@ class Table:
         return result
 
 
+    def plus(self, other: Table) -> Table:
+        """Return the sum of two tables, over the points of both."""
+        slews, loads = (_joint(a, b) for a, b in ((self.slews, other.slews), (self.loads, other.loads)))
+        values = self.at(slews[:, None], loads[None, :]) + other.at(slews[:, None], loads[None, :])
+        return Table(slews=slews, loads=loads, values=values)
+
+
+def _joint(a: Floats, b: Floats) -> Floats:
+    """Return the points of both axes; one point alone stands for any place and adds none."""
+    if len(a) == 1 or len(b) == 1:
+        return b if len(a) == 1 else a
+    return np.union1d(a, b)
+
+
 def _place(points: Floats, x: Floats) -> tuple[NDArray[np.int64], Floats]:
     """Return the interval of ``points`` to take for ``x``, and how far along it ``x`` lies."""
     if len(points) == 1:
