@@ -6,28 +6,17 @@ One path, one aligner, one adder, one normaliser:
    place of the larger one decide every rounding.
 2. Where the signs differ it is subtracted. Operands are ordered by exponent alone, so the difference can be negative.
    Then it is inverted; the one that is missing in -x = ~x + 1 waits until rounding, which has a carry input anyway.
-3. Leading zeros are counted and shifted out, but not more of them than the exponent allows: a result below the normal
-   numbers stays where the smallest of them stand, which is all that subnormal results take.
-4. The significand is added to the exponent field as one integer, with the carry of rounding: a significand without a
-   leading one leaves the field 0, a carry out of it counts the field up, up to infinity.
-
-That 2. may wait: let x be the 28-bit inverted difference, shifted up with ones coming in below, H its upper 24 bits and
-L its lower four. The magnitude is 16 H + L + 1, so H counts up when L + 1 > 8, or L + 1 = 8 and H is odd; the case
-L + 1 = 16 is among them.
+3. The result is normalised, rounded and packed (:mod:`simhw.circuits.float_round`).
 """
 
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Module, Mux, Value
 
-from simhw.circuits.floating import (
-    FP32_FIELD,
-    FP32_SIGNIFICAND,
-    FP32_TOP_FIELD,
-    Term,
-    fp32_term,
-)
-from simhw.circuits.shifting import leading_zeros, named, shift_left, shift_right_sticky
+from simhw.circuits.float_round import assemble, normalise_and_round
+from simhw.circuits.floating import Term, fp32_term
+from simhw.circuits.shifting import named, shift_right_sticky
+from simhw.formats.catalog import FP32
 
 _BELOW = 3
 """Guard, round and sticky bit below the last place of the larger operand."""
@@ -49,51 +38,27 @@ def add_to_fp32(module: Module, total: Value, term: Term, name: str = "add") -> 
     raw = _add_or_subtract(module, above, Cat(sticky, aligned), subtract, name)
     negative = named(module, f"{name}_negative", raw[-1] & subtract)
     magnitude = named(module, f"{name}_magnitude", raw ^ negative.replicate(len(raw)))
-    zeros, none = leading_zeros(module, magnitude, name)
+    # Never below 1, as the sum's exponent is not: the larger one is unsigned.
     exponent = Mux(term_above, term.exponent.as_unsigned(), old.exponent)[: _exponent_bits(term)]
-    exponent = named(module, f"{name}_exponent", exponent)
-    allowed = named(module, f"{name}_allowed", Mux(exponent < zeros, exponent, zeros)[: len(zeros)])
-    shifted = shift_left(module, magnitude, allowed, f"{name}_normalise", negative)
-    nothing = named(module, f"{name}_nothing", none & ~negative)
-    field = named(module, f"{name}_field", (exponent - allowed)[: len(exponent)] & (~nothing).replicate(len(exponent)))
-    finite = _round(module, shifted, field, negative, name)
+    finite, nothing = normalise_and_round(
+        module, magnitude, named(module, f"{name}_exponent", exponent), FP32, name, negative=negative
+    )
     sign = Mux(nothing, old.sign & term.sign, Mux(term_above, term.sign, old.sign) ^ negative)
-    nan = old.nan | term.nan | (old.infinite & term.infinite & subtract)
     infinite = old.infinite | term.infinite
-    special_sign = Mux(old.infinite, old.sign, term.sign)
-    return assemble(module, finite, Mux(infinite, special_sign, sign), infinite, nan, name)
-
-
-def assemble(module: Module, finite: Value, sign: Value, infinite: Value, nan: Value, name: str) -> Value:
-    """Return the fp32 code of a rounded result.
-
-    Args:
-        module: takes the gates.
-        finite: exponent field above 23 mantissa bits; a field of 255 or more is an overflow.
-        sign: of the result unless it is NaN.
-        infinite: whether it is an infinity whatever ``finite`` is.
-        nan: whether it is NaN.
-        name: prefix of signals.
-    """
-    fraction = FP32_SIGNIFICAND - 1
-    field = finite[fraction:]
-    beyond = field[:FP32_FIELD].all()
-    if len(field) > FP32_FIELD:
-        beyond = beyond | field[FP32_FIELD:].any()
-    nan = named(module, f"{name}_nan", nan)
-    top = named(module, f"{name}_top", infinite | beyond | nan)
-    mantissa = (finite[:fraction] & (~top).replicate(fraction)) | nan.replicate(fraction)
-    return named(
+    return assemble(
         module,
-        f"{name}_result",
-        Cat(mantissa, field[:FP32_FIELD] | top.replicate(FP32_FIELD), sign & ~nan),
+        finite,
+        Mux(infinite, Mux(old.infinite, old.sign, term.sign), sign),
+        FP32,
+        name,
+        infinite=infinite,
+        nan=old.nan | term.nan | (old.infinite & term.infinite & subtract),
     )
 
 
 def _exponent_bits(term: Term) -> int:
-    """Bits of the larger exponent, which is that of an fp32 number or above it, never below 1."""
     shape = term.exponent.shape()
-    return max(FP32_FIELD, shape.width - int(shape.signed))
+    return max(FP32.exponent_bits, shape.width - int(shape.signed))
 
 
 def _distance(module: Module, difference: Value, term_above: Value, name: str) -> Value:
@@ -105,22 +70,8 @@ def _distance(module: Module, difference: Value, term_above: Value, name: str) -
 
 def _add_or_subtract(module: Module, above: Value, below: Value, subtract: Value, name: str) -> Value:
     """Return ``8 above +- below`` in 28 bits: its top bit is a carry, or the sign of a difference."""
-    width = FP32_SIGNIFICAND + _BELOW + 1
+    width = FP32.significand_bits + _BELOW + 1
     addend = Cat(below, Const(0, 1)) ^ subtract.replicate(width)
     # One place more at the bottom brings the carry of a subtraction into the same adder.
     both = Cat(subtract, Const(0, _BELOW), above, Const(0, 1)) + Cat(subtract, addend)
     return named(module, f"{name}_raw", both[1 : width + 1])
-
-
-def _round(module: Module, shifted: Value, field: Value, negative: Value, name: str) -> Value:
-    """Return field and mantissa as one integer, rounded to nearest even."""
-    rest, kept = shifted[: _BELOW + 1], shifted[_BELOW + 1 :]
-    half, last = rest[-1], rest[:-1]
-    # The rest, with the one that a negative difference still lacks, is above a half or, for odd numbers, equals it.
-    at_half = (half & ~last.any() & ~negative) | (~half & last.all() & negative)
-    beyond_half = half & (last.any() | negative)
-    up = named(module, f"{name}_up", beyond_half | (at_half & kept[0]))
-    fraction = FP32_SIGNIFICAND - 1
-    carry = Cat(up, Const(0, fraction - 1), kept[-1])
-    total = Cat(kept[:fraction], field) + carry
-    return named(module, f"{name}_rounded", total[: fraction + len(field) + int(len(field) > FP32_FIELD)])

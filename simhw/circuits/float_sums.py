@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simhw.formats import decode
-from simhw.formats.floating import FloatFormat
+from simhw.formats.element import ElementFormat
 
 CANONICAL_NAN = 0x7FFFFFFF
 Integers = NDArray[np.int64]
 Doubles = NDArray[np.float64]
 
 
-def values(codes: Integers, fmt: FloatFormat) -> Doubles:
+def values(codes: Integers, fmt: ElementFormat) -> Doubles:
     """Return what codes mean; every format here is exact in float64."""
     return np.asarray(decode(codes, fmt), np.float64)
 

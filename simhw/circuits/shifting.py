@@ -47,16 +47,20 @@ def shift_left(module: Module, value: Value, distance: Value, name: str, fill: V
     return value
 
 
-def shift_left_growing(module: Module, value: Value, distance: Value, largest: int, name: str) -> Value:
-    """Return ``value`` shifted up by at most ``largest`` without losing a bit.
+def shift_left_growing(
+    module: Module, value: Value, distance: Value, largest: int, name: str, sign: Value | None = None
+) -> Value:
+    """Return ``value`` shifted up by at most ``largest`` without losing a bit, ``sign`` (0 unless given) above it.
 
     The smallest distance comes first, so that the rows grow as late as they can.
     """
     width = len(value) + largest
+    above = Const(0, 1) if sign is None else sign
     for place in range(len(distance)):
         step = 1 << place
         grown = min(len(value) + step, width)
-        value = named(module, f"{name}_by_{step}", Mux(distance[place], Cat(Const(0, step), value)[:grown], value))
+        held = Cat(value, above.replicate(grown - len(value)))
+        value = named(module, f"{name}_by_{step}", Mux(distance[place], Cat(Const(0, step), value)[:grown], held))
     return value
 
 
