@@ -81,7 +81,7 @@ def integer_mac(
         return to_code(np.where(first == 1, 0, total) + product, accumulator_bits)
 
     def update() -> Update:
-        from simhw.circuits import integer_update  # noqa: PLC0415
+        from simhw.circuits import integer_update
 
         signs = {"activation_signed": activation.signed, "weight_signed": weight.signed}
         match structure:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-WORDS = 32
+WORDS = 16
 """Words per net that are evaluated together: the nets of a PE stay in the cache, and a gate is a few vector
 instructions."""
 LANES = 64
@@ -17,53 +17,60 @@ LANES = 64
 
 @nb.njit(cache=True, nogil=True)
 def transpose(block):
-    """Transpose 64 x 64 bits in place: bit j of word i becomes bit i of word j."""
+    """Transpose WORDS matrices of 64 x 64 bits in place: in each, bit j of row i becomes bit i of row j.
+
+    Row i of matrix w is ``block[i * WORDS + w]``, so that a step is one vector instruction for several matrices.
+    """
     width = 32
     mask = np.uint64(0x00000000FFFFFFFF)
     while width:
         shift = np.uint64(width)
-        for low in range(0, 64, 2 * width):
-            for i in range(low, low + width):
-                moved = ((block[i] >> shift) ^ block[i + width]) & mask
-                block[i] ^= moved << shift
-                block[i + width] ^= moved
+        for low in range(0, LANES, 2 * width):
+            for row in range(low * WORDS, (low + width) * WORDS):
+                moved = ((block[row] >> shift) ^ block[row + width * WORDS]) & mask
+                block[row] ^= moved << shift
+                block[row + width * WORDS] ^= moved
         width >>= 1
         mask ^= mask << np.uint64(width)
 
 
 @nb.njit(cache=True, nogil=True)
 def gather(codes, word_of, offset_of, nets_of, block, start, nets):
-    """Turn the codes of vectors ``start``.. into words of nets."""
-    for word in range(WORDS):
-        begin = start + word * LANES
-        for packed in range(nets_of.shape[0]):
-            block[:] = 0
-            for port in range(codes.shape[0]):
-                if word_of[port] == packed:
-                    offset = np.uint64(offset_of[port])
-                    for lane in range(LANES):
-                        block[lane] |= np.uint64(codes[port, begin + lane]) << offset
-            transpose(block)
-            for bit in range(LANES):
-                if nets_of[packed, bit] >= 0:
-                    nets[nets_of[packed, bit] * WORDS + word] = block[bit]
+    """Turn the codes of LANES x WORDS vectors from ``start`` on into words of nets.
+
+    Vector lane x WORDS + w is bit ``lane`` of word w: which vector lies where is free, and so all is read in order.
+    """
+    for packed in range(nets_of.shape[0]):
+        block[:] = 0
+        for port in range(codes.shape[0]):
+            if word_of[port] == packed:
+                offset = np.uint64(offset_of[port])
+                for vector in range(LANES * WORDS):
+                    block[vector] |= np.uint64(codes[port, start + vector]) << offset
+        transpose(block)
+        for bit in range(LANES):
+            net = nets_of[packed, bit]
+            if net >= 0:
+                for word in range(WORDS):
+                    nets[net * WORDS + word] = block[bit * WORDS + word]
 
 
 @nb.njit(cache=True, nogil=True)
 def scatter(nets, word_of, offset_of, masks, nets_of, block, start, codes):
-    """Turn words of nets into the codes of vectors ``start``.. ."""
-    for word in range(WORDS):
-        begin = start + word * LANES
-        for packed in range(nets_of.shape[0]):
-            for bit in range(LANES):
-                net = nets_of[packed, bit]
-                block[bit] = nets[net * WORDS + word] if net >= 0 else np.uint64(0)
-            transpose(block)
-            for port in range(codes.shape[0]):
-                if word_of[port] == packed:
-                    offset, mask = np.uint64(offset_of[port]), np.uint64(masks[port])
-                    for lane in range(LANES):
-                        codes[port, begin + lane] = np.int64((block[lane] >> offset) & mask)
+    """Turn words of nets into the codes of LANES x WORDS vectors from ``start`` on."""
+    for packed in range(nets_of.shape[0]):
+        block[:] = 0
+        for bit in range(LANES):
+            net = nets_of[packed, bit]
+            if net >= 0:
+                for word in range(WORDS):
+                    block[bit * WORDS + word] = nets[net * WORDS + word]
+        transpose(block)
+        for port in range(codes.shape[0]):
+            if word_of[port] == packed:
+                offset, mask = np.uint64(offset_of[port]), np.uint64(masks[port])
+                for vector in range(LANES * WORDS):
+                    codes[port, start + vector] = np.int64((block[vector] >> offset) & mask)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -139,7 +146,7 @@ def evaluate(
         out_nets: likewise, for outputs.
     """
     nets = np.zeros((first_gate + kinds.shape[0]) * WORDS, np.uint64)
-    block = np.zeros(LANES, np.uint64)
+    block = np.zeros(LANES * WORDS, np.uint64)
     for word in range(WORDS):
         nets[WORDS + word] = ~np.uint64(0)
     for start in range(0, in_codes.shape[1], LANES * WORDS):

@@ -22,7 +22,9 @@ from simhw.errors import InputError
 from simhw.rtl.rtlil import rtlil
 from simhw.rtl.yosys import run_yosys
 
-_RESET, _CLOCK = "rst", "clk"
+RESET = "rst"
+"""Input that clears the registers: Amaranth adds it, it belongs to no PE's definition."""
+_CLOCK = "clk"
 _CONSTANTS = {"0": 0, "1": 1, "x": 0}
 
 

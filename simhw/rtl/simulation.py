@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from simhw.circuits import Codes
 from simhw.errors import InputError
 from simhw.rtl.bitslice_kernel import LANES, WORDS, evaluate
-from simhw.rtl.netlist import Netlist
+from simhw.rtl.netlist import RESET, Netlist
 
-_RESET = "rst"
-_CHUNK = 4 * LANES * WORDS
+_CHUNK = 8 * LANES * WORDS
 """Vectors per call of the kernel: its buffers stay in the cache."""
 
 
@@ -62,8 +61,8 @@ def simulate(netlist: Netlist, codes: Codes) -> dict[str, NDArray[np.int64]]:
 
 def _checked(name: str, codes: Codes, sources: dict[str, tuple[int, ...]]) -> dict[str, NDArray[np.int64]]:
     given = {port: np.asarray(values) for port, values in codes.items()}
-    if _RESET in sources and _RESET not in given and given:
-        given[_RESET] = np.zeros(len(next(iter(given.values()))), np.int64)
+    if RESET in sources and RESET not in given and given:
+        given[RESET] = np.zeros(len(next(iter(given.values()))), np.int64)
     if given.keys() != sources.keys():
         missing, unknown = sorted(sources.keys() - given.keys()), sorted(given.keys() - sources.keys())
         raise InputError(
