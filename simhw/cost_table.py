@@ -85,7 +85,7 @@ def cost_rows(layers: Iterable[NamedLayer], settings: CostSettings) -> list[Cost
         rows=settings.rows,
         columns=settings.columns,
         overlap=settings.overlap,
-        passes=pe.passes(get_element_format(pe.weight_format).bits),
+        passes=pe.cycles_per_product(get_element_format(pe.weight_format).bits).numerator,
         dequantization=pe.dequantization,
         dequantizers=pe.dequantizers,
         group_size=precision.group_size,

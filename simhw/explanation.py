@@ -182,8 +182,8 @@ def _pe(name: str) -> str:
         ("what", pe.description),
         ("operands", ", ".join(f"{a} x {w}" for a, w in pe.products)),
         (
-            "cycles per product",
-            ", ".join(f"{c} at {b}-bit weights" for b, c in pe.passes_by_weight_bits.items()),
+            "products per cycle",
+            ", ".join(f"{rate} at {a} x {w} bit" for (a, w), rate in pe.products_per_cycle.items()),
         ),
         ("product", f"{pe.product_bits} bit, exact"),
         ("accumulator", f"{bits} bit (worst case of {group} products; at least {pe.least_accumulator_bits})"),

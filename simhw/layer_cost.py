@@ -108,7 +108,7 @@ def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> C
     assert step.weight is not None
     pe, table = get_pe(datapath.pe), machine.table
     gemm = Gemm(m=step.m, n=step.n, k=step.k, batch=step.batch)
-    passes = pe.passes(_multiplier_bits(step, datapath))
+    cycles = pe.cycles_per_product(_multiplier_bits(step, datapath), step.activation.bits)
     where = _dequantization(pe, step)
     group = step.weight.group_size or step.activation.group_size
     plan = schedule(
@@ -117,7 +117,8 @@ def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> C
         rows=machine.rows,
         columns=machine.columns,
         overlap=machine.overlap,
-        passes=passes,
+        passes=cycles.numerator,
+        lanes=cycles.denominator,
         dequantization=where,
         dequantizers=pe.dequantizers,
         group_size=group,
@@ -130,12 +131,12 @@ def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> C
         columns=machine.columns,
         zero_points=step.weight.zero_points,
     )
-    macs = gemm.macs * passes
+    pe_cycles = float(gemm.macs * cycles)
     output_bits = get_element_format(datapath.output).bits
     traffic = _dram_traffic(step, machine, output_bits)
     energy = {
-        "multiply": macs * pe.multiply_energy_pj(table),
-        "accumulate": macs * pe.accumulate_energy_pj(table, bits),
+        "multiply": pe_cycles * pe.multiply_energy_pj(table),
+        "accumulate": pe_cycles * pe.accumulate_energy_pj(table, bits),
         "dequantize": work.energy_pj(pe.dequantize_parts(group or step.k), table),
         "vector": step.elements * _vector_pj(QUANTIZATION, table) if step.activation.has_scales else 0.0,
         "sram": _sram_pj(step, plan, machine, output_bits),

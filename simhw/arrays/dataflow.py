@@ -14,6 +14,7 @@ import numpy as np
 import simhw.arrays
 from simhw.arrays.base import Gemm, Overlap, Schedule, as_size, ceil_div, check_choice, choose, common_shape
 from simhw.arrays.dequantize import Grouping
+from simhw.arrays.lanes import pack, unpack
 from simhw.arrays.many import refuse_overflow, schedule_many
 from simhw.errors import unknown_name
 from simhw.pes import Dequantization, Dequantizers
@@ -168,6 +169,7 @@ def schedule(
     columns: int,
     overlap: Overlap = Overlap.PER_FOLD,
     passes: int = 1,
+    lanes: int = 1,
     dequantization: Dequantization = Dequantization.NONE,
     dequantizers: Dequantizers = Dequantizers.PER_COLUMN,
     group_size: int | None = None,
@@ -186,7 +188,9 @@ def schedule(
         rows: of the array.
         columns: of the array.
         overlap: convention for fill, drain and loads.
-        passes: cycles of one multiply-accumulate (``ProcessingElement.passes``).
+        passes: cycles of one multiply-accumulate, or of ``lanes`` of them (the numerator of
+            ``ProcessingElement.cycles_per_product``).
+        lanes: multiply-accumulates that a PE takes at once and sums (its denominator).
         dequantization: where scales meet the numbers (``ProcessingElement.dequantization``).
         dequantizers: how many there are (``ProcessingElement.dequantizers``).
         group_size: length of a group along k; None: all of k.
@@ -197,22 +201,23 @@ def schedule(
     """
     found = get_dataflow(dataflow)
     rows, columns, passes = as_size("rows", rows), as_size("columns", columns), as_size("passes", passes)
+    lanes = as_size("lanes", lanes)
     check_choice("overlap", overlap, Overlap)
     check_choice("dequantization", dequantization, Dequantization)
     check_choice("dequantizers", dequantizers, Dequantizers)
     grouping = Grouping(dequantization=dequantization, dequantizers=dequantizers, group_size=group_size)
-    grouping.lengths(gemm.k)
+    packed, packed_grouping = pack(gemm, grouping, lanes)
     run = Run(
-        gemm=gemm,
+        gemm=packed,
         dataflow=dataflow,
         rows=rows,
         columns=columns,
         overlap=overlap,
         passes=passes,
-        grouping=grouping,
+        grouping=packed_grouping,
     )
-    sizes = {"m": gemm.m, "n": gemm.n, "k": gemm.k, "batch": gemm.batch, "rows": rows, "columns": columns}
-    sizes |= {"passes": passes, "group_size": 1 if grouping.group_size is None else grouping.group_size}
-    if all(isinstance(size, int) for size in sizes.values()):
-        return found.schedule(run)
-    return schedule_many(run, found.schedule, common_shape(**sizes))
+    sizes = {"m": gemm.m, "n": gemm.n, "k": packed.k, "batch": gemm.batch, "rows": rows, "columns": columns}
+    sizes |= {"passes": passes, "group_size": 1 if run.grouping.group_size is None else run.grouping.group_size}
+    alone = all(isinstance(size, int) for size in sizes.values())
+    result = found.schedule(run) if alone else schedule_many(run, found.schedule, common_shape(**sizes))
+    return result if type(lanes) is int and lanes == 1 else unpack(result, gemm, packed.k, lanes, passes)

@@ -6,10 +6,12 @@ remains, except ``multiply_then_add``, which leaves the structure to synthesis.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from amaranth.hdl import Module, Mux, Signal, Value
 
 from simhw.circuits.bit_heap import BitHeap
-from simhw.circuits.mac import Update, kept
+from simhw.circuits.mac import FrameUpdate, Update, kept
 from simhw.circuits.partial_products import add_and_products, add_booth_products
 
 
@@ -84,3 +86,30 @@ def _add_shifted(module: Module, pair: list[tuple[int, Value]]) -> tuple[int, Va
     partial = Signal.like(added, name=f"partial_{low_place}_{high_place}")
     module.d.comb += partial.eq(added)
     return low_place, partial
+
+
+def two_products(*, fused: bool) -> FrameUpdate:
+    """Return scale x group_sum + scaled_zero x activation_sum + total, all signed: Booth rows in one heap, or ``*``."""
+
+    def update(module: Module, operands: Mapping[str, Value], first: Value, total: Value) -> Value:
+        pairs = (("group_sum", "scale"), ("activation_sum", "scaled_zero"))
+        if not fused:
+            terms = [operands[left].as_signed() * operands[right].as_signed() for left, right in pairs]
+            result = Signal(len(total), name="sum_total")
+            module.d.comb += result.eq(Mux(first, 0, total) + sum(terms))
+            return result
+        heap = BitHeap(module, len(total))
+        heap.add_unsigned(kept(total, first))
+        for left, right in pairs:
+            add_booth_products(
+                module,
+                heap,
+                operands[left],
+                operands[right],
+                multiplicand_signed=True,
+                multiplier_signed=True,
+                name=right,
+            )
+        return heap.sum()
+
+    return update

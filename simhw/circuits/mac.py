@@ -6,7 +6,7 @@ clock later their product is in ``total``. ``first`` and ``enable`` travel with 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from amaranth.hdl import Module, Signal, Value
@@ -15,9 +15,54 @@ from amaranth.lib.wiring import Component, In, Out
 Update = Callable[[Module, Value, Value, Value, Value], Value]
 """``(module, activation, weight, first, total)`` -> the next total: puts multiplier and adder into the module."""
 
+FrameUpdate = Callable[[Module, Mapping[str, Value], Value, Value], Value]
+"""``(module, operands by name, first, total)`` -> the next total, for PEs with other operands than two."""
 
-class Mac(Component):  # type: ignore[misc]
-    """Operand registers, flags and accumulator around the multiplier and adder that ``update`` makes.
+
+class Frame(Component):  # type: ignore[misc]
+    """Operand registers, flags and accumulator around the arithmetic that ``update`` makes.
+
+    Args:
+        operands: width of each operand by name.
+        forwarded: operands whose registers leave the PE as ``NAME_out``.
+        total_bits: width of the accumulator.
+        update: makes the next total.
+    """
+
+    def __init__(
+        self, operands: Mapping[str, int], forwarded: tuple[str, ...], total_bits: int, update: FrameUpdate
+    ) -> None:
+        self._operands = operands
+        self._forwarded = forwarded
+        self._update = update
+        super().__init__(
+            {
+                **{name: In(bits) for name, bits in operands.items()},
+                "first": In(1),
+                "enable": In(1),
+                **{f"{name}_out": Out(operands[name]) for name in forwarded},
+                "total": Out(total_bits),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:  # noqa: ARG002
+        """Return the module."""
+        module = Module()
+        registers = {}
+        for name, bits in {**self._operands, "first": 1, "enable": 1}.items():
+            registers[name] = Signal(bits, name=f"{name}_q")
+            module.d.sync += registers[name].eq(getattr(self, name))
+        for name in self._forwarded:
+            module.d.comb += getattr(self, f"{name}_out").eq(registers[name])
+        operands = {name: registers[name] for name in self._operands}
+        result = self._update(module, operands, registers["first"], self.total)
+        with module.If(registers["enable"]):
+            module.d.sync += self.total.eq(result)
+        return module
+
+
+class Mac(Frame):
+    """The frame with two operands, activation and weight, both of which go on to the neighbour.
 
     Args:
         activation_bits: width of the first operand.
@@ -27,43 +72,14 @@ class Mac(Component):  # type: ignore[misc]
     """
 
     def __init__(self, activation_bits: int, weight_bits: int, total_bits: int, update: Update) -> None:
-        self._update = update
         super().__init__(
-            {
-                "activation": In(activation_bits),
-                "weight": In(weight_bits),
-                "first": In(1),
-                "enable": In(1),
-                "activation_out": Out(activation_bits),
-                "weight_out": Out(weight_bits),
-                "total": Out(total_bits),
-            }
+            {"activation": activation_bits, "weight": weight_bits},
+            ("activation", "weight"),
+            total_bits,
+            lambda module, operands, first, total: update(
+                module, operands["activation"], operands["weight"], first, total
+            ),
         )
-
-    def elaborate(self, platform: Any) -> Module:  # noqa: ARG002
-        """Return the module."""
-        module = Module()
-        registers = {
-            name: Signal(len(port), name=f"{name}_q")
-            for name, port in (
-                ("activation", self.activation),
-                ("weight", self.weight),
-                ("first", self.first),
-                ("enable", self.enable),
-            )
-        }
-        activation, weight, first, enable = registers.values()
-        module.d.sync += [
-            activation.eq(self.activation),
-            weight.eq(self.weight),
-            first.eq(self.first),
-            enable.eq(self.enable),
-        ]
-        module.d.comb += [self.activation_out.eq(activation), self.weight_out.eq(weight)]
-        result = self._update(module, activation, weight, first, self.total)
-        with module.If(enable):
-            module.d.sync += self.total.eq(result)
-        return module
 
 
 def kept(total: Value, first: Value) -> Value:

@@ -37,8 +37,9 @@ def add_booth_products(
     *,
     multiplicand_signed: bool,
     multiplier_signed: bool,
+    name: str = "weight",
 ) -> None:
-    """Add multiplicand x multiplier with the multiplier in digits of radix 4."""
+    """Add multiplicand x multiplier with the multiplier in digits of radix 4; ``name`` begins its signals' names."""
     bits = len(multiplier)
     top = multiplier[-1] if multiplier_signed else Const(0, 1)
     digits = (bits + 1) // 2 if multiplier_signed else bits // 2 + 1
@@ -46,14 +47,14 @@ def add_booth_products(
     sign = multiplicand[-1] if multiplicand_signed else Const(0, 1)
     for digit in range(digits):
         low, middle, high = (extended[2 * digit + offset] for offset in range(3))
-        once, twice, negative = (Signal(name=f"{role}_{digit}") for role in ("once", "twice", "negative"))
+        once, twice, negative = (Signal(name=f"{name}_{role}_{digit}") for role in ("once", "twice", "negative"))
         module.d.comb += [
             once.eq(low ^ middle),
             twice.eq(Mux(high, ~middle & ~low, middle & low)),
             # The digit of 111 is 0: as no row is chosen, its inversion is given up too.
             negative.eq(high & ~(middle & low)),
         ]
-        row = Signal(len(multiplicand) + 1, name=f"row_{digit}")
+        row = Signal(len(multiplicand) + 1, name=f"{name}_row_{digit}")
         single, double = Cat(multiplicand, sign), Cat(Const(0, 1), multiplicand)
         width = len(row)
         chosen = (single & once.replicate(width)) | (double & twice.replicate(width))

@@ -3,7 +3,8 @@
 A PE multiplies one activation by one weight and adds the product to an accumulator. Here stands what it
 computes (``product``, exactly, as the hardware does it), how wide its signals are and which worst case
 sets them, in how many cycles it does it, and which parts it takes. What it costs follows from the parts
-and a ``CostTable``; how fast a GEMM runs on an array of them follows from ``passes`` and ``simhw.arrays``.
+and a ``CostTable``; how fast a GEMM runs on an array of them follows from ``cycles_per_product`` and
+``simhw.arrays``.
 """
 
 from __future__ import annotations
@@ -12,9 +13,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from simhw.costs import CostTable, Part, Register, Shared
 from simhw.errors import InputError
+from simhw.formats import get_element_format
 
 Product = Callable[[int, int], Fraction]
 """``(activation code, weight code)`` -> exact value of the product; raises InputError for NaN and
@@ -22,6 +28,9 @@ infinity."""
 
 Accumulation = Callable[[int], tuple[Part, ...]]
 """``accumulator bits`` -> the parts of one accumulation."""
+
+WeightCycles = Callable[[NDArray[np.unsignedinteger[Any]], str], NDArray[np.int64]]
+"""``(weight codes, weight format)`` -> cycles of one product with each of them."""
 
 WIDEST_ACCUMULATOR = 64
 """Bits of the widest accumulator that the engine carries."""
@@ -69,6 +78,21 @@ class DequantizationParts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Signal:
+    """A signal inside a PE, and why it is as wide as it is.
+
+    Attributes:
+        name: what it carries.
+        bits: width.
+        worst_case: the case that needs all of them, as a phrase.
+    """
+
+    name: str
+    bits: int
+    worst_case: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProcessingElement:
     """One processing element: every file ``simhw/pes/NAME.py`` binds exactly one, as ``PE``.
 
@@ -80,7 +104,10 @@ class ProcessingElement:
         weight_format: format of the second operand as the multiplier sees it.
         stored_weight_format: format that weights are stored and moved in, where it is another one.
         products: exact product by ``(activation format, weight format)``: every pairing that the PE executes.
-        passes_by_weight_bits: cycles of one multiply-accumulate by the width of the second operand.
+        products_per_cycle: multiply-accumulates per cycle by ``(activation bits, weight bits)``: below 1 where
+            one takes several cycles, above 1 where the unit takes several at once, which it sums.
+        weight_cycles: exact cycles of one product by weight code, where they depend on the data;
+            ``products_per_cycle`` then has the worst case. None: they do not.
         product_bits: width of the product as it leaves the multiplier: two's complement for integers, the
             exact significand without sign for floating point.
         fixed_accumulator_bits: width of an accumulator that is no choice (fp32: 32), else None.
@@ -93,6 +120,8 @@ class ProcessingElement:
         dequantizers: how many dequantizers an array has.
         dequantize_parts: group size -> the parts of one operation of each kind.
         block_size: group size that the format itself fixes (MX, NVFP4), else None.
+        signals: the signals inside, in the order in which data meet them; the accumulator's width follows from
+            ``worst_case_bits``.
     """
 
     name: str
@@ -102,7 +131,8 @@ class ProcessingElement:
     weight_format: str
     stored_weight_format: str | None = None
     products: Mapping[tuple[str, str], Product] = field(hash=False, repr=False)
-    passes_by_weight_bits: Mapping[int, int] = field(hash=False)
+    products_per_cycle: Mapping[tuple[int, int], int | Fraction] = field(hash=False)
+    weight_cycles: WeightCycles | None = field(default=None, repr=False)
     product_bits: int
     fixed_accumulator_bits: int | None = None
     least_accumulator_bits: int
@@ -114,6 +144,7 @@ class ProcessingElement:
     dequantizers: Dequantizers = Dequantizers.PER_COLUMN
     dequantize_parts: Callable[[int], DequantizationParts] = field(repr=False)
     block_size: int | None = None
+    signals: tuple[Signal, ...] = ()
 
     def product(
         self,
@@ -131,18 +162,23 @@ class ProcessingElement:
         """
         return self._pairing(activation_format, weight_format)(activation_code, weight_code)
 
-    def passes(self, weight_bits: int) -> int:
-        """Return in how many cycles one multiply-accumulate with a second operand of ``weight_bits`` takes.
+    def cycles_per_product(self, weight_bits: int, activation_bits: int | None = None) -> Fraction:
+        """Return the cycles of one multiply-accumulate, the worst case where they depend on the data.
+
+        Args:
+            weight_bits: of the second operand.
+            activation_bits: of the first; None: of the PE's own activation format.
 
         Raises:
-            InputError: the PE cannot execute that width.
+            InputError: the PE cannot execute these widths.
         """
+        widths = (activation_bits or get_element_format(self.activation_format).bits, weight_bits)
         try:
-            return self.passes_by_weight_bits[weight_bits]
+            return 1 / Fraction(self.products_per_cycle[widths])
         except KeyError:
-            allowed = ", ".join(str(bits) for bits in sorted(self.passes_by_weight_bits))
+            allowed = ", ".join(f"{a} x {w}" for a, w in sorted(self.products_per_cycle))
             raise InputError(
-                f"the second operand has {weight_bits} bits, {self.name} executes {allowed}; "
+                f"operands have {widths[0]} x {widths[1]} bits, {self.name} executes {allowed}; "
                 "choose another format or PE"
             ) from None
 
@@ -200,11 +236,11 @@ class ProcessingElement:
         return self.accumulation(accumulator_bits)
 
     def multiply_energy_pj(self, table: CostTable) -> float:
-        """Return the energy in picojoules of one multiplication (of one pass, where there are several)."""
+        """Return the energy in picojoules of one cycle of the multiplier."""
         return table.total_energy_pj(self.multiply_parts)
 
     def accumulate_energy_pj(self, table: CostTable, accumulator_bits: int) -> float:
-        """Return the energy in picojoules of one accumulation (of one pass, where there are several)."""
+        """Return the energy in picojoules of one accumulation, once per cycle."""
         return table.total_energy_pj(self.accumulate_parts(accumulator_bits))
 
     def area_um2(self, table: CostTable, accumulator_bits: int) -> float:
@@ -244,5 +280,6 @@ __all__ = [
     "DequantizationParts",
     "Dequantizers",
     "ProcessingElement",
+    "Signal",
     "signed_bits",
 ]

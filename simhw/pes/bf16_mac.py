@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from simhw.circuits.base import Circuit
+from simhw.circuits.float_mac import float_mac
 from simhw.costs import FloatMultiply
 from simhw.formats.catalog import BF16
 from simhw.pes.base import Dequantization, ProcessingElement
@@ -15,6 +17,9 @@ def product(activation_code: int, weight_code: int) -> Fraction:
     """Return the exact product of two codes."""
     return multiply_floats(read_float(activation_code, BF16), read_float(weight_code, BF16))
 
+CIRCUITS = ("one_path",)
+"""One fp32 adder with one path for near and far exponents."""
+
 
 PE = ProcessingElement(
     name="bf16_mac",
@@ -23,7 +28,7 @@ PE = ProcessingElement(
     activation_format="bf16",
     weight_format="bf16",
     products={("bf16", "bf16"): product},
-    passes_by_weight_bits={16: 1},
+    products_per_cycle={(16, 16): 1},
     product_bits=16,
     fixed_accumulator_bits=FP32_BITS,
     least_accumulator_bits=FP32_BITS,
@@ -34,3 +39,10 @@ PE = ProcessingElement(
     dequantization=Dequantization.NONE,
     dequantize_parts=no_dequantization,
 )
+
+
+def circuit(variant: str = CIRCUITS[0]) -> Circuit:
+    """Return the circuit."""
+    return float_mac(
+        name=PE.name, variant=variant, source=PE.source, activation_format=BF16, weight_format=BF16
+    )

@@ -8,36 +8,14 @@ in units of 1/4, at most 144, and 32 of them fit 14 bits with sign. The scale un
 
 from __future__ import annotations
 
-from fractions import Fraction
-
-from simhw.costs import IntegerAdd, IntegerMultiply, Part, Register, Shared
+from simhw.costs import IntegerAdd, Part, Register, Shared
 from simhw.formats.catalog import E2M1
-from simhw.pes.base import Dequantization, DequantizationParts, Dequantizers, ProcessingElement, signed_bits
-from simhw.pes.operands import read_float
+from simhw.pes.base import Dequantization, DequantizationParts, Dequantizers, ProcessingElement
+from simhw.pes.fp4_mac import MULTIPLIER, product, worst_case_bits
 from simhw.pes.structure import FP32_ADD, FP32_BITS, integer_to_fp32
 
 BLOCK = 32
 """Elements that share a scale in OCP MX v1.0."""
-LARGEST_PRODUCT = 144
-"""6 x 6 in units of 1/4."""
-MULTIPLIER = IntegerMultiply(a_bits=4, b_bits=4)
-
-
-def product(activation_code: int, weight_code: int) -> Fraction:
-    """Return the exact product: both values doubled are integers, their product is in units of 1/4."""
-    return Fraction(_doubled(activation_code) * _doubled(weight_code), 4)
-
-
-def worst_case_bits(group_size: int, weight_format: str) -> int:  # noqa: ARG001
-    """Return the width that holds any sum of ``group_size`` products in units of 1/4."""
-    return signed_bits(-LARGEST_PRODUCT * group_size, LARGEST_PRODUCT * group_size)
-
-
-def _doubled(code: int) -> int:
-    """Return twice the value of an E2M1 code: the decoder is a significand shifted by its exponent."""
-    operand = read_float(code, E2M1)
-    magnitude = operand.significand << (operand.exponent + 1)
-    return -magnitude if operand.sign else magnitude
 
 
 def _accumulation(bits: int) -> tuple[Part, ...]:
@@ -56,7 +34,7 @@ PE = ProcessingElement(
     activation_format=E2M1.name,
     weight_format=E2M1.name,
     products={(E2M1.name, E2M1.name): product},
-    passes_by_weight_bits={4: 1},
+    products_per_cycle={(4, 4): 1},
     product_bits=9,
     least_accumulator_bits=worst_case_bits(1, E2M1.name),
     worst_case_bits=worst_case_bits,

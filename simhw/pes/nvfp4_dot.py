@@ -11,7 +11,7 @@ from __future__ import annotations
 from simhw.costs import IntegerAdd, IntegerMultiply, Part, Register, Shared
 from simhw.formats.catalog import E2M1
 from simhw.pes.base import Dequantization, DequantizationParts, Dequantizers, ProcessingElement
-from simhw.pes.mxfp4_dot import MULTIPLIER, product, worst_case_bits
+from simhw.pes.fp4_mac import MULTIPLIER, product, worst_case_bits
 from simhw.pes.structure import FP32_ADD, FP32_BITS, FP32_MULTIPLY, integer_to_fp32
 
 BLOCK = 16
@@ -44,7 +44,7 @@ PE = ProcessingElement(
     activation_format=E2M1.name,
     weight_format=E2M1.name,
     products={(E2M1.name, E2M1.name): product},
-    passes_by_weight_bits={4: 1},
+    products_per_cycle={(4, 4): 1},
     product_bits=9,
     least_accumulator_bits=worst_case_bits(1, E2M1.name),
     worst_case_bits=worst_case_bits,

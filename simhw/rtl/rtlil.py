@@ -24,7 +24,7 @@ def rtlil(circuit: Circuit) -> str:
 def verilog(circuit: Circuit) -> str:
     """Return the Verilog of a circuit: operators and registers, one module, comments that say what it is."""
     text = run_yosys(
-        ["read_rtlil in.il", "proc", "flatten", "opt_clean -purge", "write_verilog -noattr out.v"],
+        ["read_rtlil in.il", "proc", "flatten", "opt_clean", "write_verilog -noattr out.v"],
         {"in.il": rtlil(circuit)},
         ["out.v"],
         what=f"write {circuit.name} as Verilog",

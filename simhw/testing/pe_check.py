@@ -50,7 +50,7 @@ def check_pe(
     """
     record = get_pe(pe) if isinstance(pe, str) else pe
     names = (activation_format or record.activation_format, weight_format or record.weight_format)
-    record.passes(get_element_format(names[1]).bits)
+    record.cycles_per_product(get_element_format(names[1]).bits, get_element_format(names[0]).bits)
 
     def own(a: int, w: int) -> Fraction:
         return record.product(a, w, activation_format=names[0], weight_format=names[1])

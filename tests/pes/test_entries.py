@@ -29,6 +29,14 @@ EXPECTED = {
 }
 
 
+OTHER_REGISTERS = {
+    "bit_serial": 16 * (1 + 8),  # 16 lanes of one activation bit and a weight
+    "bit_serial_booth": 8 + 5,  # a term in place of the weight
+    "bitfusion": 32 + 32,  # 16 slices of 2 bits of either operand
+}
+"""Registers of PEs that do not hold one code of each operand."""
+
+
 def _bits(pe):
     return pe.group_accumulator_bits(pe.block_size or 128)
 
@@ -46,11 +54,12 @@ def test_an_entry_is_complete(name):
     assert (pe.activation_format, pe.weight_format) in pe.products
     for activation, weight in pe.products:
         assert get_format(activation).name == activation
-        assert pe.passes(get_format(weight).bits) >= 1
+        assert pe.cycles_per_product(get_format(weight).bits, get_format(activation).bits) > 0
     if pe.stored_weight_format is not None:
         assert pe.dequantization is Dequantization.BEFORE_MULTIPLY
-        assert pe.passes(get_format(pe.stored_weight_format).bits) == 1
-    assert pe.register_bits == get_format(pe.activation_format).bits + get_format(pe.weight_format).bits
+        assert pe.cycles_per_product(get_format(pe.stored_weight_format).bits) == 1
+    both = get_format(pe.activation_format).bits + get_format(pe.weight_format).bits
+    assert pe.register_bits == OTHER_REGISTERS.get(name, both)
 
 
 @pytest.mark.parametrize("table", TABLES, ids=[table.name for table in TABLES])
@@ -97,12 +106,12 @@ def test_a_wider_accumulator_costs_more():
     ],
 )
 def test_passes(name, weight_bits, passes):
-    assert get_pe(name).passes(weight_bits) == passes
+    assert get_pe(name).cycles_per_product(weight_bits) == passes
 
 
 def test_widths_that_a_pe_lacks_are_refused():
-    with pytest.raises(InputError, match="the second operand has 16 bits, mixpe_w4a8 executes 4, 8; choose another"):
-        get_pe("mixpe_w4a8").passes(16)
+    with pytest.raises(InputError, match="operands have 8 x 16 bits, mixpe_w4a8 executes 8 x 4, 8 x 8; choose another"):
+        get_pe("mixpe_w4a8").cycles_per_product(16)
 
 
 def test_unknown_pe_names_the_nearest():
