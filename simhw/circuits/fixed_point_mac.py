@@ -60,7 +60,7 @@ def fixed_point_mac(
         return to_code((old + units), sum_bits) | (old >> sum_bits | flags) << sum_bits
 
     def update() -> Update:
-        from simhw.circuits.fixed_point_update import shift_into_sum  # noqa: PLC0415
+        from simhw.circuits.fixed_point_update import shift_into_sum
 
         return shift_into_sum(activation_format, weight_signed=weight_format.is_signed, sum_bits=sum_bits)
 

@@ -123,7 +123,9 @@ def _stimulus(netlist: MappedNetlist, codes: Mapping[str, Integers]) -> tuple[ND
     unknown = sorted(set(codes) - set(netlist.inputs))
     if missing or unknown:
         what = f"no codes for {missing[0]!r}" if missing else f"codes for {unknown[0]!r}, which is no input"
-        raise InputError(f"{netlist.name} was given {what}; its inputs are {', '.join(netlist.inputs)}: give all of them")
+        raise InputError(
+            f"{netlist.name} was given {what}; its inputs are {', '.join(netlist.inputs)}: give all of them"
+        )
     lengths = {len(values) for values in codes.values()}
     if len(lengths) != 1 or min(lengths) <= WARM_UP:
         raise InputError(

@@ -130,8 +130,8 @@ def simulate(
     """Run one clock cycle per row of ``stimulus``; the first ``warm_up`` are not counted.
 
     Returns:
-        Transitions of each net; the same without delays; energies (``CELLS``, ``CELLS_ZERO_DELAY``, ``CLOCK``); value of
-        each watched net at the end of each cycle.
+        Transitions of each net; the same without delays; energies (``CELLS``, ``CELLS_ZERO_DELAY``, ``CLOCK``); the
+        value of each watched net at the end of each cycle.
     """
     gates, registers = len(kinds), len(register_data)
     drivers = gates + registers + len(input_nets)

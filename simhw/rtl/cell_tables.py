@@ -251,7 +251,9 @@ def _flip_flops(registers: Sequence[tuple[Cell, Instance]], pack: _Pack) -> Flip
                         at = rest | to << places[pin] | other << places[second]
                         table[i, to, other, out] = pack.add(_energies(cell.input(pin).power, pin, to, at, holds))
     flops = [cell.flip_flop for cell, _ in registers if cell.flip_flop]
-    pins: list[tuple[Cell, Pin]] = [(cell, cell.input(flop.clock)) for (cell, _), flop in zip(registers, flops, strict=True)]
+    pins: list[tuple[Cell, Pin]] = [
+        (cell, cell.input(flop.clock)) for (cell, _), flop in zip(registers, flops, strict=True)
+    ]
     return FlipFlopTables(
         data=np.array([c.input_names.index(f.data) for (c, _), f in zip(registers, flops, strict=True)], np.int64),
         inverted=np.array([flop.inverted for flop in flops], np.int64),

@@ -41,7 +41,6 @@ class Table:
         result: Floats = low * (1 - along_row) + high * along_row
         return result
 
-
     def plus(self, other: Table) -> Table:
         """Return the sum of two tables, over the points of both."""
         slews, loads = (_joint(a, b) for a, b in ((self.slews, other.slews), (self.loads, other.loads)))

@@ -114,7 +114,7 @@ def read_mapped(text: str, library: Library, verilog: str = "") -> MappedNetlist
 
 def _bits(module: Mapping[str, Any]) -> list[int]:
     """Return the numbers of all nets in the order in which ports, then cells name them."""
-    clock = {bit for bit in module["ports"].get(CLOCK, {"bits": []})["bits"]}
+    clock = set(module["ports"].get(CLOCK, {"bits": []})["bits"])
     named = [bit for port in module["ports"].values() for bit in port["bits"]]
     named += [bit for cell in module["cells"].values() for bits in cell["connections"].values() for bit in bits]
     return [bit for bit in dict.fromkeys(named) if isinstance(bit, int) and bit not in clock] + sorted(clock)

@@ -37,7 +37,7 @@ class Timing:
         slew_ps: ``[net, edge]`` the worst.
         delay_ps: of each gate, pin and state after the pin changed.
         register_delay_ps: ``[flip-flop, edge]`` clock to output.
-        clock_slew_ps: of the clock and of the inputs: what the library's smallest buffer makes of itself and four loads.
+        clock_slew_ps: of the clock and the inputs: what the smallest buffer makes of its like and four loads.
         period_ps: shortest clock period.
         critical: the nets of the path that sets it, from its end.
     """
