@@ -33,6 +33,7 @@ class BitHeap:
         self._name = name
         self._columns: list[list[Value]] = [[] for _ in range(width)]
         self._constant = 0
+        self._carry_in: Value | None = None
         self._signals = 0
 
     def add_bit(self, place: int, bit: Value, *, negative: bool = False) -> None:
@@ -59,6 +60,11 @@ class BitHeap:
         for index in range(len(word)):
             self.add_bit(place + index, word[index], negative=index == len(word) - 1)
 
+    def add_carry_in(self, bit: Value) -> None:
+        """Add ``bit`` in the final adder, at no cost: once per heap, for the 1 that an inverted addend lacks."""
+        assert self._carry_in is None, "an adder has one carry input"
+        self._carry_in = bit
+
     def sum(self) -> Value:
         """Return the sum: compression, then one carry-propagate adder. The heap is used up."""
         self._spread_constant()
@@ -66,7 +72,11 @@ class BitHeap:
             self._reduce_to(target)
         first, second = (self._row(index) for index in range(2))
         result = self._signal(self.width, "total")
-        self._module.d.comb += result.eq(first + second)
+        if self._carry_in is None:
+            self._module.d.comb += result.eq(first + second)
+        else:
+            # One more place below: 1 + carry carries exactly when the carry is 1.
+            self._module.d.comb += result.eq((Cat(Const(1, 1), first) + Cat(self._carry_in, second))[1:])
         return result
 
     def _spread_constant(self) -> None:

@@ -99,7 +99,7 @@ def integer_mac(
         variant=variant,
         description=structure.value,
         source=source,
-        parameters={"accumulator_bits": accumulator_bits},
+        parameters={"activation": activation.name, "weight": weight.name, "accumulator_bits": accumulator_bits},
         activation=Port(name="activation", bits=activation.bits, meaning=activation.name),
         weight=Port(name="weight", bits=weight.bits, meaning=weight.name),
         total=Port(name="total", bits=accumulator_bits, meaning=f"sum, int{accumulator_bits}, wraps"),

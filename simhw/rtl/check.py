@@ -11,11 +11,16 @@ from numpy.typing import NDArray
 from simhw.circuits import Circuit
 from simhw.rtl.netlist import RESET, Netlist, netlist
 from simhw.rtl.simulation import simulate
-from simhw.rtl.stimuli import Corners, Vectors, all_operands, operand_bits, random_vectors, sequence
-
-EXHAUSTIVE_BITS = 20
-"""All operand pairs are tried where they have at most so many bits together."""
-
+from simhw.rtl.stimuli import (
+    EXHAUSTIVE_BITS,
+    Corners,
+    OperandGroup,
+    Vectors,
+    all_operands,
+    operand_groups,
+    random_vectors,
+    sequence,
+)
 
 @dataclass(frozen=True, kw_only=True)
 class Disagreement:
@@ -52,8 +57,9 @@ class CheckReport:
     Attributes:
         circuit: name.
         gates: of the netlist.
-        exhaustive: all combinations of operands and flags were tried.
-        operand_bits: bits of the operands.
+        exhaustive: registers and outputs for which all combinations of what they depend on were tried (an
+            accumulator depends on its operands and flags, and with each combination on some of its own states).
+        sampled: registers and outputs that saw random and corner operands only, because there are too many.
         single_steps: vectors compared one step from an arbitrary state.
         sequence_steps: clock cycles compared in runs from reset, over all runs.
         disagreement: the first, or None.
@@ -61,8 +67,8 @@ class CheckReport:
 
     circuit: str
     gates: int
-    exhaustive: bool
-    operand_bits: int
+    exhaustive: tuple[str, ...]
+    sampled: tuple[str, ...]
     single_steps: int
     sequence_steps: int
     disagreement: Disagreement | None
@@ -73,9 +79,12 @@ class CheckReport:
         return self.disagreement is None
 
     def __str__(self) -> str:
-        coverage = "all" if self.exhaustive else "random and corner"
+        tried = []
+        for how, names in (("all", self.exhaustive), ("random and corner", self.sampled)):
+            computed = [name for name in names if not name.endswith(("_q", "_out"))]
+            tried += [f"{how} operands of {', '.join(computed)}"] if computed else []
         done = (
-            f"{self.circuit}: {self.gates} gates, {coverage} operands ({self.operand_bits} bits), "
+            f"{self.circuit}: {self.gates} gates, {'; '.join(tried) or 'all operands'}; "
             f"{self.single_steps:,} single steps, {self.sequence_steps:,} clocks in sequences: "
         )
         return done + ("equal to the definition" if self.disagreement is None else f"DIFFERS, {self.disagreement}")
@@ -109,10 +118,12 @@ def check_circuit(
     """
     found = netlist(circuit) if gates is None else gates
     rng = np.random.default_rng(seed)
-    exhaustive = operand_bits(circuit) <= EXHAUSTIVE_BITS
+    groups = operand_groups(circuit, found)
+    small = tuple(group for group in groups if group.bits <= EXHAUSTIVE_BITS)
+    exhaustive = {result for group in small for result in group.results}
     single = 0
     disagreement = None
-    for where, batch in _batches(circuit, rounds if exhaustive else 0, vectors, corners or {}, rng):
+    for where, batch in _batches(circuit, small, rounds, vectors, corners or {}, rng):
         single += len(next(iter(batch.values())))
         disagreement = _first_difference(batch, circuit.step(batch), simulate(found, batch), where)
         if disagreement:
@@ -125,8 +136,8 @@ def check_circuit(
     return CheckReport(
         circuit=circuit.name,
         gates=found.gates,
-        exhaustive=exhaustive,
-        operand_bits=operand_bits(circuit),
+        exhaustive=tuple(sorted(exhaustive)),
+        sampled=tuple(sorted({result for group in groups for result in group.results} - exhaustive)),
         single_steps=single,
         sequence_steps=clocks,
         disagreement=disagreement,
@@ -134,12 +145,20 @@ def check_circuit(
 
 
 def _batches(
-    circuit: Circuit, rounds: int, vectors: int, corners: Corners, rng: np.random.Generator
+    circuit: Circuit,
+    groups: tuple[OperandGroup, ...],
+    rounds: int,
+    vectors: int,
+    corners: Corners,
+    rng: np.random.Generator,
 ) -> Iterator[tuple[str, Vectors]]:
     yield "random and corner vectors", random_vectors(circuit, vectors, corners, rng)
-    for number in range(rounds):
-        for batch in all_operands(circuit, corners, rng):
-            yield f"all operands, round {number + 1}", batch
+    for group in groups:
+        # A lone port is copied or decoded, states play no part; where all codes are few, they meet more states.
+        repeats = 1 if len(group.ports) == 1 else rounds if group.bits > 12 else 8 * rounds
+        for number in range(repeats):
+            for batch in all_operands(circuit, group, corners, rng):
+                yield f"all operands of {', '.join(group.results)}, round {number + 1}", batch
 
 
 def _reset(batch: Vectors, gates: Netlist) -> Disagreement | None:

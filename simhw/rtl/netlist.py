@@ -133,6 +133,20 @@ def _gate_json(text: str, name: str) -> str:
     return run_yosys(passes, {"in.il": text}, ["out.json"], what=f"reduce {name} to gates")["out.json"]
 
 
+def dependences(netlist: Netlist) -> dict[str, frozenset[str]]:
+    """Return which inputs and registers each register's next state and each output is connected to."""
+    names = [*netlist.inputs, *netlist.state]
+    reached = np.zeros((netlist.first_gate + netlist.gates, len(names)), bool)
+    for index, nets in enumerate((*netlist.inputs.values(), *netlist.state.values())):
+        reached[list(nets), index] = True
+    for gate, operands in enumerate(netlist.operands):
+        reached[netlist.first_gate + gate] = reached[operands].any(axis=0)
+    return {
+        result: frozenset(names[index] for index in np.flatnonzero(reached[list(nets)].any(axis=0)))
+        for result, nets in (*netlist.next_state.items(), *netlist.outputs.items())
+    }
+
+
 def _cut(name: str, text: str, state: Mapping[str, int], outputs: set[str]) -> Netlist:
     (module,) = json.loads(text)["modules"].values()
     nets: dict[int | str, int] = dict(_CONSTANTS)  # type: ignore[arg-type]

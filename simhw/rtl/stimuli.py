@@ -3,30 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simhw.circuits import Circuit, Port
+from simhw.rtl.netlist import RESET, Netlist, dependences
 
 Vectors = dict[str, NDArray[np.int64]]
 Corners = Mapping[str, Sequence[int]]
 """Further codes that a port must see, by the port's name without ``_q``."""
 
 _BATCH = 1 << 19
-OPERAND = "_q"
-"""End of the names of operand registers: what the multiplier works on."""
+EXHAUSTIVE_BITS = 22
+"""All combinations of operands are tried where they have at most so many bits: two operands of 20 and two flags."""
 
 
-def operands(circuit: Circuit) -> tuple[Port, ...]:
-    """Return the registers in front of the arithmetic; the inputs themselves in a circuit that has none."""
-    found = tuple(port for port in circuit.state if port.name.endswith(OPERAND))
-    return found or circuit.inputs
+@dataclass(frozen=True, kw_only=True)
+class OperandGroup:
+    """Inputs and registers that something depends on, few enough for all their codes to be tried together.
+
+    Attributes:
+        results: registers and outputs that depend on them, and on nothing else but (an accumulator) on themselves.
+        ports: what is tried in all combinations.
+    """
+
+    results: tuple[str, ...]
+    ports: tuple[Port, ...]
+
+    @property
+    def bits(self) -> int:
+        """Bits of all ports together."""
+        return sum(port.bits for port in self.ports)
 
 
-def operand_bits(circuit: Circuit) -> int:
-    """Return how many bits the operands have that are wider than one bit (flags are not counted)."""
-    return sum(port.bits for port in operands(circuit) if port.bits > 1)
+def operand_groups(circuit: Circuit, gates: Netlist) -> tuple[OperandGroup, ...]:
+    """Return what each register and output depends on, apart from itself and the reset, by the netlist's wires."""
+    ports = {port.name: port for port in (*circuit.inputs, *circuit.state)}
+    by_ports: dict[frozenset[str], list[str]] = {}
+    for result, sources in dependences(gates).items():
+        by_ports.setdefault(sources - {result, RESET}, []).append(result)
+    # What depends on a part of a group is tried with it.
+    largest = [names for names in by_ports if not any(names < other for other in by_ports)]
+    return tuple(
+        OperandGroup(
+            results=tuple(sorted(result for part, found in by_ports.items() if part <= names for result in found)),
+            ports=tuple(ports[name] for name in ports if name in names),
+        )
+        for names in sorted(largest, key=sorted)
+    )
 
 
 def corner_codes(port: Port, corners: Corners) -> NDArray[np.int64]:
@@ -35,17 +61,19 @@ def corner_codes(port: Port, corners: Corners) -> NDArray[np.int64]:
     single = [1 << place for place in range(port.bits)]
     runs = [code - 1 for code in single]
     codes = {0, top, *single, *runs, *(top ^ code for code in (*single, *runs)), 0x5555555555555555 & top}
-    codes |= {0x2AAAAAAAAAAAAAAA & top, *corners.get(port.name.removesuffix(OPERAND), ())}
+    codes |= {0x2AAAAAAAAAAAAAAA & top, *corners.get(port.name.removesuffix("_q"), ())}
     return np.array(sorted(codes), np.int64)
 
 
-def all_operands(circuit: Circuit, corners: Corners, rng: np.random.Generator) -> Iterator[Vectors]:
-    """Yield every combination of operand codes and flags, in batches, each with another state and other inputs."""
-    count = 1 << sum(port.bits for port in operands(circuit))
+def all_operands(
+    circuit: Circuit, group: OperandGroup, corners: Corners, rng: np.random.Generator
+) -> Iterator[Vectors]:
+    """Yield every combination of the codes of a group, in batches, each with mixed codes everywhere else."""
+    count = 1 << group.bits
     for start in range(0, count, _BATCH):
         index = np.arange(start, min(start + _BATCH, count), dtype=np.int64)
         vectors: Vectors = {}
-        for port in operands(circuit):
+        for port in group.ports:
             vectors[port.name] = index & ((1 << port.bits) - 1)
             index = index >> port.bits
         for port in (*circuit.inputs, *circuit.state):
