@@ -10,16 +10,25 @@ from amaranth.hdl import Const, Module, Value
 
 from simhw.circuits.bit_heap import BitHeap
 from simhw.circuits.floating import Fields, Term, normalised_term
-from simhw.circuits.partial_products import add_and_products
+from simhw.circuits.partial_products import add_and_products, add_booth_products
 from simhw.circuits.shifting import named
 from simhw.formats.catalog import FP32
 from simhw.formats.floating import FloatFormat
 
 
+_BOOTH_ROWS = 16
+"""From so many rows on, recoding the multiplier takes less than the rows that it saves."""
+
+
 def multiply_significands(module: Module, multiplicand: Value, multiplier: Value, name: str) -> Value:
-    """Return the product of two unsigned words: rows of ANDs, full adders without carry propagation, one adder."""
+    """Return the product of two unsigned words: rows of partial products, compressed to two, and one adder."""
     heap = BitHeap(module, len(multiplicand) + len(multiplier), name)
-    add_and_products(heap, multiplicand, multiplier, multiplicand_signed=False, multiplier_signed=False)
+    if len(multiplier) < _BOOTH_ROWS:
+        add_and_products(heap, multiplicand, multiplier, multiplicand_signed=False, multiplier_signed=False)
+    else:
+        add_booth_products(
+            module, heap, multiplicand, multiplier, multiplicand_signed=False, multiplier_signed=False, name=name
+        )
     return heap.sum()
 
 

@@ -17,6 +17,7 @@ from simhw.formats import decode
 from simhw.formats.element import ElementFormat
 
 CANONICAL_NAN = 0x7FFFFFFF
+NEGATIVE_ZERO = 0x80000000
 Integers = NDArray[np.int64]
 Doubles = NDArray[np.float64]
 

@@ -49,7 +49,7 @@ def fp4_mac(*, name: str, variant: str, source: str, accumulator_bits: int) -> C
     return mac_circuit(
         name=name,
         variant=variant,
-        description="table of products, inverted by the sign, one carry-propagate adder",
+        description="2 x 2-bit significand product, shifted by both exponents, one carry-propagate adder",
         source=source,
         parameters={"accumulator_bits": accumulator_bits},
         activation=Port(name="activation", bits=E2M1.bits, meaning=E2M1.name),

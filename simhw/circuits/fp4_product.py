@@ -1,25 +1,22 @@
-"""E2M1 products as integers in units of 1/4: a table of six bits in, eight out.
+"""E2M1 products as integers in units of 1/4: significands of two bits multiplied, then shifted by both exponents.
 
-Twice an E2M1 value is 0, 1, 2, 3, 4, 6, 8 or 12, so only 18 different products other than 0 occur. Written as a table
-and left to logic minimisation they take fewer gates than the structures that a designer would draw: a product of two
-significands of two bits and a shifter, or a multiplier for 4 x 4 bits.
+Twice an E2M1 value is its significand (0..3, in halves) shifted by 0, 1 or 2 places, so a product is one of 0, 1, 2, 3,
+4, 6, 9 shifted by up to 4: a multiplier of four ANDs and two half adders in place of one for 4 x 4 bits.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, Module, Value
 
 from simhw.circuits.bit_heap import BitHeap
-from simhw.circuits.shifting import named
-from simhw.formats import decode
-from simhw.formats.catalog import E2M1
+from simhw.circuits.float_product import multiply_significands
+from simhw.circuits.shifting import named, shift_left_growing
 
 PRODUCT_BITS = 8
 """Of the magnitude: 12 x 12 = 144."""
-_CODES = 8
-"""Magnitude codes of an operand."""
+_LARGEST_SHIFT = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,14 +29,13 @@ class QuarterProduct:
 
 def multiply_e2m1(module: Module, activation: Value, weight: Value, name: str) -> QuarterProduct:
     """Return the exact product of two E2M1 codes."""
-    magnitude = Signal(PRODUCT_BITS, name=f"{name}_magnitude")
-    doubled = [int(2 * value) for value in decode(range(_CODES), E2M1)]
-    with module.Switch(Cat(activation[:-1], weight[:-1])):
-        for low, left in enumerate(doubled):
-            for high, right in enumerate(doubled):
-                with module.Case(high * _CODES + low):
-                    module.d.comb += magnitude.eq(left * right)
-    return QuarterProduct(sign=named(module, f"{name}_sign", activation[-1] ^ weight[-1]), magnitude=magnitude)
+    (left, left_places), (right, right_places) = _decode(activation), _decode(weight)
+    significand = multiply_significands(module, left, right, f"{name}_significand")
+    places = named(module, f"{name}_places", (left_places + right_places)[:3])
+    return QuarterProduct(
+        sign=named(module, f"{name}_sign", activation[-1] ^ weight[-1]),
+        magnitude=shift_left_growing(module, significand, places, _LARGEST_SHIFT, f"{name}_shift"),
+    )
 
 
 def add_product(heap: BitHeap, product: QuarterProduct) -> None:
@@ -47,3 +43,9 @@ def add_product(heap: BitHeap, product: QuarterProduct) -> None:
     heap.add_unsigned(product.magnitude ^ product.sign.replicate(PRODUCT_BITS))
     heap.add_bit(0, product.sign)
     heap.add_bit(PRODUCT_BITS, product.sign, negative=True)
+
+
+def _decode(code: Value) -> tuple[Value, Value]:
+    """Return significand and shift; exponent fields 0 and 1 shift by no place, 2 by one, 3 by two."""
+    mantissa, field = code[0], code[1:3]
+    return Cat(mantissa, field.any()), Cat(field[1] & ~field[0], field.all())

@@ -48,9 +48,8 @@ def _dequantize_parts(group_size: int) -> DequantizationParts:
     convert = integer_to_fp32(worst_case_bits(group_size, E2M1.name))
     return DequantizationParts(output=(convert, FP32_MULTIPLY, FP32_MULTIPLY))
 
-
-CIRCUITS = ("table",)
-"""The 64 products of magnitudes as a table, which logic minimisation turns into gates."""
+CIRCUITS = ("shifted_significands",)
+"""Significands are multiplied, then shifted by the sum of the exponents."""
 COMMON_BITS = 24
 """Holds 58,254 of the largest products, more than any layer in use sums."""
 

@@ -108,15 +108,15 @@ PE = ProcessingElement(
 )
 
 
-def circuit(variant: str = CIRCUITS[0], *, group_size: int = 128, weight_signed: bool = False) -> Circuit:
+def circuit(variant: str = CIRCUITS[0], *, group_size: int = 128, weight_signed: int = 0) -> Circuit:
     """Return the circuit for uint4 weights, or for int4 where they are signed.
 
     Args:
         variant: which accumulator.
         group_size: products per sum, which sets the width of the fixed-point accumulator.
-        weight_signed: whether weights are int4.
+        weight_signed: 1 for int4 weights, 0 for uint4.
     """
-    weight_format = integer_format(bits=4, signed=weight_signed)
+    weight_format = integer_format(bits=4, signed=bool(weight_signed))
     name = PE.name if variant == CIRCUITS[0] else f"{PE.name}_{variant}"
     if variant == "fp32":
         return float_mac(
@@ -129,5 +129,5 @@ def circuit(variant: str = CIRCUITS[0], *, group_size: int = 128, weight_signed:
         activation_format=FP16,
         weight_format=weight_format,
         sum_bits=PE.group_accumulator_bits(group_size, weight_format.name),
-        parameters={"group_size": group_size, "weight_signed": int(weight_signed)},
+        parameters={"group_size": group_size, "weight_signed": weight_signed},
     )
