@@ -76,7 +76,8 @@ def read_mapped(text: str, library: Library, verilog: str = "") -> MappedNetlist
     ((name, module),) = json.loads(text)["modules"].items()
     nets: dict[Any, int] = dict(_CONSTANTS)
     nets.update({bit: 1 + place for place, bit in enumerate(_bits(module), start=1)})
-    gates, flip_flops = [], []
+    gates: list[Instance] = []
+    flip_flops: list[Instance] = []
     for raw in module["cells"].values():
         cell = library.cell(raw["type"])
         pins = {pin: nets[bits[0]] for pin, bits in raw["connections"].items()}

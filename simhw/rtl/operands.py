@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,20 +19,44 @@ GROUP = 128
 """Products of one sum, and values that share a scale, where a circuit does not say."""
 _WIDE_FLOAT_BITS = 16
 """Floats from this width on carry the numbers as they are; narrower ones have a scale per group."""
-_LANE = re.compile(r"activation_\d+")
+_LANE = re.compile(r"(activation|weight)_\d+")
+_OPERAND = re.compile(r"(activation|weight)(_\d+|_scale)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperandStream:
+    """What stands at the inputs of a circuit, clock by clock.
+
+    Attributes:
+        codes: bit patterns by input, one for each clock cycle.
+        macs_per_cycle: multiply-accumulates of one clock cycle, on average.
+        description: in words.
+    """
+
+    codes: Mapping[str, Integers] = field(repr=False)
+    macs_per_cycle: float
+    description: str
 
 
 def lanes(circuit: Circuit) -> int:
     """Return how many products one operation of ``circuit`` forms."""
-    return max(1, sum(_LANE.fullmatch(port.name) is not None for port in circuit.inputs))
+    names = [port.name for port in circuit.inputs if _LANE.fullmatch(port.name)]
+    return max(1, *(sum(name.startswith(kind) for name in names) for kind in ("activation", "weight")))
 
 
-def gaussian_operands(circuit: Circuit, vectors: int, *, seed: int = 0) -> dict[str, Integers]:
-    """Return ``vectors`` operands for each input, as they come in successive operations.
+def given_stream(circuit: Circuit, codes: Mapping[str, Integers], description: str) -> OperandStream:
+    """Return the stream of codes that each stay at the inputs for the cycles of one operation."""
+    repeated = {name: np.repeat(np.asarray(values, np.int64), circuit.cycles) for name, values in codes.items()}
+    return OperandStream(codes=repeated, macs_per_cycle=lanes(circuit) / circuit.cycles, description=description)
 
-    Every operand is an independent Gaussian number, quantized to its port's format: scaled so that the largest
-    magnitude of each group of 128 is the format's largest (``uint4`` around its middle), unscaled in floats of 16 bits
-    and more. ``first`` starts a sum with every group, ``enable`` is always 1.
+
+def gaussian_stream(circuit: Circuit, vectors: int, *, seed: int = 0) -> OperandStream:
+    """Return the stream of ``vectors`` random operations.
+
+    Every operand is an independent Gaussian number, new in each operation, quantized to its port's format: scaled so
+    that the largest magnitude of each group of 128 is the format's largest (``uint4`` around its middle), unscaled in
+    floats of 16 bits and more. ``first`` starts a sum with every group, ``enable`` is always 1. Scales and zero points
+    of groups stay for a group; integer scales are 1..15, as two-level scales over 4-bit weights in int8 are.
 
     Raises:
         InputError: there are no vectors, or a port states no format.
@@ -39,45 +64,84 @@ def gaussian_operands(circuit: Circuit, vectors: int, *, seed: int = 0) -> dict[
     if vectors < 1:
         raise InputError(f"vectors is {vectors}, must be at least 1; give the number of operations to simulate")
     group = int(circuit.parameters.get("group_size", GROUP))
-    generator = np.random.default_rng(seed)
-    return {port.name: _codes(port, circuit, vectors, group, generator) for port in circuit.inputs}
+    maker = _Gaussian(circuit, vectors, group, np.random.default_rng(seed))
+    codes: dict[str, Integers] = {}
+    for port in circuit.inputs:
+        codes[port.name] = maker.codes(port, codes)
+    return given_stream(circuit, codes, describe_gaussian(vectors, seed))
 
 
 def describe_gaussian(vectors: int, seed: int) -> str:
-    """Return what ``gaussian_operands`` made, in words."""
+    """Return what random operands are, in words."""
     return f"{vectors} Gaussian operands (seed {seed}), a new pair in each operation"
 
 
-def repeated(codes: Mapping[str, Integers], cycles: int) -> dict[str, Integers]:
-    """Return codes that stay at the inputs for the ``cycles`` of one operation."""
-    return {name: np.repeat(np.asarray(values, np.int64), cycles) for name, values in codes.items()}
+@dataclass(frozen=True, kw_only=False)
+class _Gaussian:
+    """Makes the codes of one port after another."""
+
+    circuit: Circuit
+    vectors: int
+    group: int
+    generator: np.random.Generator
+
+    def codes(self, port: Port, earlier: Mapping[str, Integers]) -> Integers:
+        if port.name == "first":
+            return (np.arange(self.vectors) % self.group == 0).astype(np.int64)
+        if port.name == "enable":
+            return np.ones(self.vectors, np.int64)
+        fmt = format_of(port)
+        if fmt is None:
+            raise InputError(
+                f"input {port.name} of {self.circuit.name} ({port.meaning}) states no format, so no random operands "
+                "can be made for it; give operands for every input"
+            )
+        if port.name in ("group_sum", "activation_sum"):
+            return self._group_sums(port)
+        if port.name == "scaled_zero":
+            return -earlier["scale"] * self.generator.integers(6, 10, self.vectors) & (1 << port.bits) - 1
+        if not _OPERAND.fullmatch(port.name):
+            return self._group_constants(port, fmt)
+        return gaussian_codes(fmt, self.vectors, self.generator, self.group)
+
+    def _group_sums(self, port: Port) -> Integers:
+        """Sums over a group: of int8 activations, or of their products with uint4 weights."""
+        shape = (self.vectors, GROUP)
+        activations = gaussian_codes(get_element_format("int8"), self.vectors * GROUP, self.generator).reshape(shape)
+        weights = gaussian_codes(get_element_format("uint4"), self.vectors * GROUP, self.generator).reshape(shape)
+        signed = activations - (activations >> 7 << 8)
+        sums = (signed * weights if port.name == "group_sum" else signed).sum(axis=1)
+        return sums & (1 << port.bits) - 1
+
+    def _group_constants(self, port: Port, fmt: ElementFormat) -> Integers:
+        """Scale or zero point: new in each operation of a dequantizer, else with each group of products."""
+        hold = 1 if "group_sum" in {p.name for p in self.circuit.inputs} else self.group
+        count = -(-self.vectors // hold)
+        if port.name.startswith("zero"):
+            values = self.generator.integers(6, 10, count)
+        elif isinstance(fmt, FloatFormat):
+            values = encode(np.exp2(self.generator.normal(size=count) - 6), fmt).astype(np.int64)
+        else:
+            values = self.generator.integers(1, 16, count)
+        return np.repeat(values, hold)[: self.vectors]
 
 
-def _codes(port: Port, circuit: Circuit, vectors: int, group: int, generator: np.random.Generator) -> Integers:
-    if port.name == "first":
-        return (np.arange(vectors) % group == 0).astype(np.int64)
-    if port.name == "enable":
-        return np.ones(vectors, np.int64)
-    fmt = _format(port)
-    if fmt is None:
-        raise InputError(
-            f"input {port.name} of {circuit.name} ({port.meaning}) states no format, so no random operands can be "
-            "made for it; give operands for every input"
-        )
-    numbers = generator.normal(size=vectors)
+def gaussian_codes(fmt: ElementFormat, count: int, generator: np.random.Generator, group: int = GROUP) -> Integers:
+    """Return Gaussian numbers as codes of ``fmt``; see ``gaussian_stream`` for their scale."""
+    numbers = generator.normal(size=count)
     if isinstance(fmt, FloatFormat) and not fmt.signed:
-        return encode(np.exp2(numbers), fmt).astype(np.int64)
-    if isinstance(fmt, FloatFormat) and fmt.bits >= _WIDE_FLOAT_BITS:
-        return encode(numbers, fmt).astype(np.int64)
-    padded = np.concatenate([numbers, np.zeros(-vectors % group)]).reshape(-1, group)
-    scaled = (padded / np.abs(padded).max(axis=1, keepdims=True)).ravel()[:vectors]
-    if fmt.signed:
-        return encode(scaled * float(fmt.max_value), fmt).astype(np.int64)
-    middle = float(fmt.max_value) / 2
-    return encode((scaled + 1) * middle, fmt).astype(np.int64)
+        codes = encode(np.exp2(numbers), fmt)
+    elif isinstance(fmt, FloatFormat) and fmt.bits >= _WIDE_FLOAT_BITS:
+        codes = encode(numbers, fmt)
+    else:
+        padded = np.concatenate([numbers, np.zeros(-count % group)]).reshape(-1, group)
+        scaled = (padded / np.abs(padded).max(axis=1, keepdims=True)).ravel()[:count]
+        middle = 0.0 if fmt.signed else float(fmt.max_value) / 2
+        codes = encode(scaled * (float(fmt.max_value) - middle) + middle, fmt)
+    return np.asarray(codes, np.int64)
 
 
-def _format(port: Port) -> ElementFormat | None:
+def format_of(port: Port) -> ElementFormat | None:
     """Return the format that the meaning of a port names, of the port's width."""
     for word in re.findall(r"\w+", port.meaning):
         try:

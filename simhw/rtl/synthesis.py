@@ -6,11 +6,8 @@ operands. No wires, clock tree or layout: figures are lower bounds, comparable i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-
-import numpy as np
-from numpy.typing import NDArray
 
 from simhw.circuits import Circuit
 from simhw.costs.synthesised import SynthesisedPE
@@ -18,7 +15,8 @@ from simhw.rtl.activity import WARM_UP, Activity, measure_activity
 from simhw.rtl.liberty import DONT_USE, Library
 from simhw.rtl.mapped import MappedNetlist
 from simhw.rtl.mapping import Goal, map_circuit
-from simhw.rtl.operands import describe_gaussian, gaussian_operands, lanes, repeated
+from simhw.rtl.operands import OperandStream, lanes
+from simhw.rtl.serial_operands import random_stream
 from simhw.rtl.timing import Timing, time_netlist
 
 VECTORS = 4096
@@ -58,7 +56,7 @@ class SynthesisResult:
         nand2_um2: area of its smallest two-input NAND.
         small: mapped for area.
         fast: mapped for speed.
-        operands: what the energy was measured on, in words.
+        operands: what the energy was measured on.
     """
 
     pe: str
@@ -67,11 +65,11 @@ class SynthesisResult:
     nand2_um2: float
     small: SynthesisedNetlist
     fast: SynthesisedNetlist
-    operands: str
+    operands: OperandStream
 
     def energy_pj_per_mac(self, energy_fj: float) -> float:
         """Return what one multiply-accumulate takes where a clock cycle takes ``energy_fj``."""
-        return energy_fj * self.circuit.cycles / lanes(self.circuit) / _FJ_PER_PJ
+        return energy_fj / self.operands.macs_per_cycle / _FJ_PER_PJ
 
     def entry(self) -> SynthesisedPE:
         """Return the figures as an entry of a synthesis table."""
@@ -95,13 +93,13 @@ class SynthesisResult:
             clock_energy_pj_per_mac=self.energy_pj_per_mac(small.activity.energy.clock_fj),
             fast_energy_pj_per_mac=self.energy_pj_per_mac(fast.activity.energy.total_fj),
             leakage_nw=small.leakage_nw,
-            operands=self.operands,
+            operands=self.operands.description,
         )
 
 
 def accumulator_bits(circuit: Circuit) -> int:
-    """Return the width of the accumulator: the registers that are no operand registers."""
-    return sum(port.bits for port in circuit.state if not port.name.endswith("_q"))
+    """Return the width of the accumulator: the register ``total``, 0 where there is none."""
+    return sum(port.bits for port in circuit.state if port.name == "total")
 
 
 def synthesise(
@@ -112,8 +110,7 @@ def synthesise(
     period_ps: float | None = None,
     vectors: int = VECTORS,
     seed: int = 0,
-    codes: Mapping[str, NDArray[np.int64]] | None = None,
-    operands: str = "given operands",
+    operands: OperandStream | None = None,
     dont_use: Sequence[str] = DONT_USE,
 ) -> SynthesisResult:
     """Synthesise ``circuit`` and measure it.
@@ -125,17 +122,13 @@ def synthesise(
         period_ps: clock period that the fast netlist is sized for; None: the shortest.
         vectors: random operations to measure the energy on.
         seed: of the random operands.
-        codes: operands by input instead of random ones, one for each operation: of a model, with its group ends.
-        operands: what ``codes`` are, in words.
+        operands: instead of random ones: of a model, with its group ends (see ``given_stream``).
         dont_use: glob patterns of cells to leave out.
 
     Raises:
         InputError: a package is not installed, the library lacks a cell, or the operands do not fit.
     """
-    if codes is None:
-        codes = gaussian_operands(circuit, vectors + WARM_UP, seed=seed)
-        operands = describe_gaussian(vectors, seed)
-    stream = repeated(codes, circuit.cycles)
+    stream = random_stream(circuit, vectors + WARM_UP, seed=seed) if operands is None else operands
 
     def mapped(goal: Goal, period: float | None) -> SynthesisedNetlist:
         mapping = map_circuit(circuit, library, goal, period_ps=period, dont_use=dont_use)
@@ -145,7 +138,7 @@ def synthesise(
             area_um2=mapping.netlist.area_um2(library),
             gate_delay_ps=mapping.gate_delay_ps,
             timing=timing,
-            activity=measure_activity(mapping.netlist, library, stream, timing),
+            activity=measure_activity(mapping.netlist, library, stream.codes, timing),
             leakage_nw=mapping.netlist.leakage_nw(library),
         )
 
@@ -156,5 +149,5 @@ def synthesise(
         nand2_um2=library.nand2.area_um2,
         small=mapped(Goal.AREA, None),
         fast=mapped(Goal.SPEED, period_ps),
-        operands=operands,
+        operands=stream,
     )

@@ -120,8 +120,8 @@ def render_table(table: SynthesisTable) -> str:
         item.name: getattr(table, item.name) for item in fields(table) if item.name not in ("name", "tools", "pes")
     }
     lines = [
-        f"# Made by: {table.command}",
-        "# A later run with --out replaces the entries of the circuits it names.",
+        f"# Made by: {table.command} --out {table.name}.toml",
+        "# A run for some PEs replaces the entries of those.",
         "",
     ]
     lines += [f"{key} = {_toml(value)}" for key, value in header.items()]

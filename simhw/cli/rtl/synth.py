@@ -52,10 +52,12 @@ _COLUMNS: tuple[tuple[str, str, Callable[[SynthesisedPE], str]], ...] = (
 def command(liberty: tuple[str, ...], operands: str | None, out: str | None, **given: Any) -> None:
     """Area, delay and energy per multiply-accumulate of PEs in a standard-cell library, without wires.
 
-    all: every circuit in every variant, and the sizes that comparisons need. Area and energy are those of the netlist
-    mapped for area, beside them those of the one mapped for speed; energy counts glitches (zero delay: without them).
+    all: every circuit that accumulates, in every variant, and the sizes that comparisons need. Area and energy are those
+    of the netlist mapped for area, beside them those of the one mapped for speed; energy counts glitches (zero delay:
+    without them).
     """
     from simhw.rtl.liberty import DONT_USE, read_library
+    from simhw.rtl.operands import given_stream
     from simhw.rtl.synthesis import synthesise
     from simhw.rtl.synthesis_table import library_of, merge_table, write_table
     from simhw.writing import require_writable
@@ -67,7 +69,7 @@ def command(liberty: tuple[str, ...], operands: str | None, out: str | None, **g
         require_writable(out)
     library = read_library(paths)
     known = library_of(library) if out is not None else None
-    codes, described = _operands(operands) if operands is not None else (None, "")
+    codes = None if operands is None else _operands(operands)
     made_by = _command({**given, "operands": operands}, paths)
     entries = []
     for name, circuit in circuits:
@@ -79,8 +81,9 @@ def command(liberty: tuple[str, ...], operands: str | None, out: str | None, **g
             period_ps=given["period"],
             vectors=given["vectors"],
             seed=given["seed"],
-            codes=codes,
-            operands=described,
+            operands=None
+            if codes is None
+            else given_stream(circuit, codes, f"the codes in {Path(str(operands)).name}"),
             dont_use=(*DONT_USE, *given["dont_use"]),
         )
         entries.append(result.entry())
@@ -92,6 +95,7 @@ def command(liberty: tuple[str, ...], operands: str | None, out: str | None, **g
 
 def _circuits(names: Sequence[str], variants: Sequence[str], sizes: dict[str, int]) -> Iterator[tuple[str, Circuit]]:
     from simhw.pes import circuit_names, get_circuit
+    from simhw.rtl.synthesis import accumulator_bits
     from simhw.rtl.synthesis_table import FURTHER_SIZES
 
     if not names:
@@ -101,7 +105,9 @@ def _circuits(names: Sequence[str], variants: Sequence[str], sizes: dict[str, in
         if _ALL in names or _ALL in variants:
             wanted = circuit_names().get(name, (None,))
         for variant in wanted:
-            yield name, get_circuit(name, variant, **sizes)
+            circuit = get_circuit(name, variant, **sizes)
+            if _ALL not in names or accumulator_bits(circuit):
+                yield name, circuit
         if _ALL in names:
             for variant, further in FURTHER_SIZES.get(name, ()):
                 yield name, get_circuit(name, variant, **further)
@@ -117,12 +123,12 @@ def _sizes(settings: Sequence[str]) -> dict[str, int]:
     return sizes
 
 
-def _operands(path: str) -> tuple[dict[str, NDArray[np.int64]], str]:
+def _operands(path: str) -> dict[str, NDArray[np.int64]]:
     import numpy as np
 
     try:
         with np.load(path) as file:
-            return {name: file[name] for name in file.files}, f"the codes in {Path(path).name}"
+            return {name: file[name] for name in file.files}
     except (OSError, ValueError) as error:
         raise InputError(
             f"operands {path} cannot be read ({error}); give a .npz file with one array per input"
