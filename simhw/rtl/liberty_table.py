@@ -130,29 +130,29 @@ def _numbers(text: str, group: Group) -> Floats:
         ) from error
 
 
-_PREFIXES = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3}
+_EXPONENTS = {"": 0, "f": -15, "p": -12, "n": -9, "u": -6, "m": -3, "k": 3}
 
 
 def _units(header: Group) -> Units:
     attributes: Mapping[str, str] = header.attributes
-    number, unit = (attributes.get("capacitive_load_unit", "1,pf").replace(",", " ").split())[:2]
-    load = _quantity(f"{number}{unit}", "f")
-    voltage = _quantity(attributes.get("voltage_unit", "1V"), "v")
+    words = attributes.get("capacitive_load_unit", "1,pf").replace(",", " ").split()
+    load_ff = _quantity("".join(words), "f", -15)
+    volts = _quantity(attributes.get("voltage_unit", "1V"), "v", 0)
     return Units(
-        time_ps=_quantity(attributes.get("time_unit", "1ns"), "s") * 1e12,
-        load_ff=load * 1e15,
-        power_nw=_quantity(attributes.get("leakage_power_unit", "1nW"), "w") * 1e9,
-        energy_fj=load * voltage * voltage * 1e15,
+        time_ps=_quantity(attributes.get("time_unit", "1ns"), "s", -12),
+        load_ff=load_ff,
+        power_nw=_quantity(attributes.get("leakage_power_unit", "1nW"), "w", -9),
+        energy_fj=load_ff * volts * volts,
     )
 
 
-def _quantity(text: str, unit: str) -> float:
-    """Return ``text`` (``1ps``, ``10ff``) in the plain unit."""
-    rest = text.strip().lower()
-    digits = rest.rstrip("abcdefghijklmnopqrstuvwxyz ")
-    prefix = rest[len(digits) :].strip().removesuffix(unit)
+def _quantity(text: str, unit: str, exponent: int) -> float:
+    """Return ``text`` (``1ps``, ``10ff``) in units of ten to the ``exponent``."""
+    given = text.strip().lower()
+    digits = given.rstrip("abcdefghijklmnopqrstuvwxyz ")
+    prefix = given[len(digits) :].strip().removesuffix(unit)
     try:
-        return float(digits) * (_PREFIXES[prefix] if prefix else 1.0)
+        return float(digits) * 10.0 ** (_EXPONENTS[prefix] - exponent)
     except (KeyError, ValueError) as error:
         raise InputError(
             f"unit is {text!r} in the liberty file, must be a number and a unit, as in 1p{unit}; correct its header"

@@ -87,7 +87,7 @@ class _Gaussian:
 
     def codes(self, port: Port, earlier: Mapping[str, Integers]) -> Integers:
         if port.name == "first":
-            return (np.arange(self.vectors) % self.group == 0).astype(np.int64)
+            return np.asarray(np.arange(self.vectors) % self.group == 0, np.int64)
         if port.name == "enable":
             return np.ones(self.vectors, np.int64)
         fmt = format_of(port)
@@ -99,7 +99,9 @@ class _Gaussian:
         if port.name in ("group_sum", "activation_sum"):
             return self._group_sums(port)
         if port.name == "scaled_zero":
-            return -earlier["scale"] * self.generator.integers(6, 10, self.vectors) & (1 << port.bits) - 1
+            zeros = self.generator.integers(6, 10, self.vectors)
+            products = np.maximum(-earlier["scale"] * zeros, -(1 << port.bits - 1))
+            return np.asarray(products & (1 << port.bits) - 1, np.int64)
         if not _OPERAND.fullmatch(port.name):
             return self._group_constants(port, fmt)
         return gaussian_codes(fmt, self.vectors, self.generator, self.group)
@@ -111,7 +113,7 @@ class _Gaussian:
         weights = gaussian_codes(get_element_format("uint4"), self.vectors * GROUP, self.generator).reshape(shape)
         signed = activations - (activations >> 7 << 8)
         sums = (signed * weights if port.name == "group_sum" else signed).sum(axis=1)
-        return sums & (1 << port.bits) - 1
+        return np.asarray(sums & (1 << port.bits) - 1, np.int64)
 
     def _group_constants(self, port: Port, fmt: ElementFormat) -> Integers:
         """Scale or zero point: new in each operation of a dequantizer, else with each group of products."""

@@ -52,9 +52,9 @@ _COLUMNS: tuple[tuple[str, str, Callable[[SynthesisedPE], str]], ...] = (
 def command(liberty: tuple[str, ...], operands: str | None, out: str | None, **given: Any) -> None:
     """Area, delay and energy per multiply-accumulate of PEs in a standard-cell library, without wires.
 
-    all: every circuit that accumulates, in every variant, and the sizes that comparisons need. Area and energy are those
-    of the netlist mapped for area, beside them those of the one mapped for speed; energy counts glitches (zero delay:
-    without them).
+    all: every circuit that accumulates, in every variant, and the sizes that comparisons need. Area and energy are
+    those of the netlist mapped for area, beside them those of the one mapped for speed; energy counts glitches (zero
+    delay: without them).
     """
     from simhw.rtl.liberty import DONT_USE, read_library
     from simhw.rtl.operands import given_stream
