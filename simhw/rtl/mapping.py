@@ -95,7 +95,7 @@ def map_rtlil(
         **{path: excerpt for path, excerpt in excerpts.items() if "cell" in excerpt},
     }
     libraries = " ".join(f"-liberty {path}" for path in excerpts)
-    reset = ["delete -port w:rst", "setundef -zero -undriven"] if re.search(r"input \d+ \\rst$", text, re.M) else []
+    reset = ["delete -port w:rst", "setundef -zero -undriven"] if re.search(r"input \d+\s+\\rst$", text, re.M) else []
     passes = [
         "read_rtlil in.il",
         "proc -norom",
