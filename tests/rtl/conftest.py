@@ -57,8 +57,10 @@ FLIP_FLOP = """
     pin (D) { direction : input; capacitance : 2;
       timing () { related_pin : "C"; timing_type : setup_rising;
         rise_constraint (scalar) { values ("3"); } fall_constraint (scalar) { values ("4"); } }
-      internal_power () { when : "C"; rise_power (scalar) { values ("0.3"); } fall_power (scalar) { values ("0.1"); } }
-      internal_power () { when : "!C"; rise_power (scalar) { values ("0.5"); } fall_power (scalar) { values ("0.3"); } } }
+      internal_power () { when : "C"; rise_power (scalar) { values ("0.3"); }
+        fall_power (scalar) { values ("0.1"); } }
+      internal_power () { when : "!C"; rise_power (scalar) { values ("0.5"); }
+        fall_power (scalar) { values ("0.3"); } } }
   }
 """
 

@@ -25,7 +25,9 @@ def expressions(draw, depth=4):
     if kind == "quote":
         return f"({a})'", f"(not ({python_a}))"
     b, python_b = draw(expressions(depth=depth - 1))
-    sign = {"and": draw(st.sampled_from([" * ", "&", " "])), "or": draw(st.sampled_from(["+", " | "])), "xor": "^"}[kind]
+    sign = {"and": draw(st.sampled_from([" * ", "&", " "])), "or": draw(st.sampled_from(["+", " | "])), "xor": "^"}[
+        kind
+    ]
     python = {"and": "and", "or": "or", "xor": "!="}[kind]
     return f"({a}){sign}({b})", f"(({python_a}) {python} ({python_b}))"
 
@@ -45,7 +47,9 @@ def test_precedence():
     ]
 
 
-@pytest.mark.parametrize(("text", "message"), [("A &", "too early"), ("(A", "parenthesis"), ("A $", "left over"), ("D", "'D'")])
+@pytest.mark.parametrize(
+    ("text", "message"), [("A &", "too early"), ("(A", "parenthesis"), ("A $", "left over"), ("D", "'D'")]
+)
 def test_refused(text, message):
     with pytest.raises(InputError, match=message):
         truth_table(text, ["A", "B"])

@@ -1,4 +1,4 @@
-"""Liberty files: small ones with everything that is read in them, and the real ones against figures read off by hand."""
+"""Liberty files: small ones with everything that is read in them, the real ones against figures read off by hand."""
 
 import gzip
 
@@ -51,7 +51,8 @@ library ("small_a_b") {
     pin (A) { direction : input; } pin (B) { direction : input; } }
   cell (BUS) { area : 1; three_state : 1; pin (Y) { direction : output; three_state : "!E"; function : "A"; }
     pin (A) { direction : input; } pin (E) { direction : input; } }
-  cell (NEVER) { area : 1; dont_use : true; pin (Y) { direction : output; function : "!A"; } pin (A) { direction : input; } }
+  cell (NEVER) { area : 1; dont_use : true; pin (Y) { direction : output; function : "!A"; }
+    pin (A) { direction : input; } }
   cell (SCAN) { area : 9; ff (IQ,IQN) { clocked_on : C; next_state : "(SE SI) + (!SE D)"; }
     pin (Q) { direction : output; function : IQ; } pin (C) { direction : input; } pin (D) { direction : input; }
     pin (SE) { direction : input; } pin (SI) { direction : input; } }
@@ -165,7 +166,9 @@ def test_a_bilinear_function_is_met_everywhere(factors, slew, load):
 
 
 def test_between_points():
-    table = Table(slews=np.array([0.0, 10.0]), loads=np.array([0.0, 10.0]), values=np.array([[0.0, 10.0], [20.0, 50.0]]))
+    table = Table(
+        slews=np.array([0.0, 10.0]), loads=np.array([0.0, 10.0]), values=np.array([[0.0, 10.0], [20.0, 50.0]])
+    )
     # 0.75 * (0.5 * 0 + 0.5 * 10) + 0.25 * (0.5 * 20 + 0.5 * 50)
     assert table.at(2.5, 5.0) == 12.5
     assert look_up(np.array([[0, 2, 2, 2, 4]]), np.array([0, 10.0, 0, 10, 0, 10, 20, 50]), 0, 2.5, 5.0) == 12.5
