@@ -50,6 +50,49 @@ def given_stream(circuit: Circuit, codes: Mapping[str, Integers], description: s
     return OperandStream(codes=repeated, macs_per_cycle=lanes(circuit) / circuit.cycles, description=description)
 
 
+def gemm_stream(
+    circuit: Circuit,
+    activation: Integers,
+    weight: Integers,
+    *,
+    vectors: int,
+    description: str,
+    group_size: int | None = None,
+    seed: int = 0,
+) -> OperandStream:
+    """Return what a PE of an output-stationary array meets in a GEMM: for one output after another, all of k.
+
+    Args:
+        circuit: with the inputs ``activation``, ``weight``, ``first`` and ``enable``.
+        activation: ``(rows, k)`` codes.
+        weight: ``(columns, k)`` codes.
+        vectors: at least so many products, of outputs chosen at random, each whole.
+        description: of the operands, in words.
+        group_size: products of one sum; None: all of k.
+        seed: of the choice of outputs.
+
+    Raises:
+        InputError: the circuit has other inputs, or the operands differ in k.
+    """
+    names = {port.name for port in circuit.inputs}
+    if names != {"activation", "weight", "first", "enable"}:
+        raise InputError(
+            f"{circuit.name} has the inputs {', '.join(sorted(names))}, operands of a GEMM are activation, weight, "
+            "first and enable; give operands for every input"
+        )
+    (rows, k), (columns, weight_k) = activation.shape, weight.shape
+    if k != weight_k:
+        raise InputError(f"activation has k = {k}, weight has k = {weight_k}, must be the same; correct one of them")
+    generator, outputs = np.random.default_rng(seed), -(-vectors // k)
+    codes = {
+        "activation": activation[generator.integers(0, rows, outputs)].ravel(),
+        "weight": weight[generator.integers(0, columns, outputs)].ravel(),
+        "first": np.tile(np.arange(k) % (group_size or k) == 0, outputs),
+        "enable": np.ones(outputs * k, np.int64),
+    }
+    return given_stream(circuit, codes, f"{outputs * k} operands: {description}")
+
+
 def gaussian_stream(circuit: Circuit, vectors: int, *, seed: int = 0) -> OperandStream:
     """Return the stream of ``vectors`` random operations.
 

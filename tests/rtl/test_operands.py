@@ -7,7 +7,7 @@ from simhw.circuits import Circuit, Port
 from simhw.errors import InputError
 from simhw.formats import decode
 from simhw.pes import get_circuit
-from simhw.rtl.operands import GROUP, format_of, gaussian_stream, given_stream, lanes
+from simhw.rtl.operands import GROUP, format_of, gaussian_stream, gemm_stream, given_stream, lanes
 from simhw.rtl.serial_operands import random_stream
 
 
@@ -80,6 +80,21 @@ def test_operations_of_several_cycles():
     stream = given_stream(made, {"activation_0": np.array([1, 2])}, "given")
     assert stream.codes["activation_0"].tolist() == [1, 1, 1, 1, 2, 2, 2, 2]
     assert stream.macs_per_cycle == 0.5
+
+
+def test_a_gemm_output_by_output():
+    made = get_circuit("int8_mac")
+    activation, weight = np.array([[1, 2, 3], [4, 5, 6]]), np.array([[7, 8, 9]])
+    stream = gemm_stream(made, activation, weight, vectors=7, description="small", group_size=2)
+    assert stream.codes["first"].tolist() == [1, 0, 1] * 3
+    assert stream.codes["weight"].tolist() == [7, 8, 9] * 3
+    rows = stream.codes["activation"].reshape(3, 3)
+    assert {tuple(row) for row in rows} <= {(1, 2, 3), (4, 5, 6)}
+    assert stream.description == "9 operands: small"
+    with pytest.raises(InputError, match="activation has k = 3, weight has k = 2"):
+        gemm_stream(made, activation, weight[:, :2], vectors=7, description="x")
+    with pytest.raises(InputError, match="mxfp4_dot has the inputs"):
+        gemm_stream(get_circuit("mxfp4_dot"), activation, weight, vectors=7, description="x")
 
 
 def signed(codes, bits):

@@ -1,6 +1,7 @@
 """Synthesis of whole PEs, tables of the results, and the command that writes them."""
 
 from dataclasses import replace
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -134,7 +135,10 @@ def test_shipped_tables_say_what_the_trial_said(name):
 
 @pytest.mark.parametrize("pe", ["mixpe_w4a8", "int4_mac"])
 def test_shipped_table_is_what_the_command_makes(sg13g2, pe):
-    shipped = load_synthesis("sg13g2_130nm").find(pe)
+    table = load_synthesis("sg13g2_130nm")
+    if version("pyosys") != table.tools["pyosys"]:
+        pytest.skip(f"the table was made by pyosys {table.tools['pyosys']}, installed is {version('pyosys')}")
+    shipped = table.find(pe)
     made = synthesise(pe, get_circuit(pe), sg13g2).entry()
     for name in ("cells", "flip_flops", "parameters", "operands"):
         assert getattr(made, name) == getattr(shipped, name)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from simhw.circuits import Circuit
     from simhw.costs.synthesised import SynthesisedPE
+    from simhw.rtl.operands import OperandStream
 
 _ALL = "all"
 _LIBRARY_SUFFIXES = (".lib", ".lib.gz")
@@ -47,6 +48,8 @@ _COLUMNS: tuple[tuple[str, str, Callable[[SynthesisedPE], str]], ...] = (
 @click.option(
     "--operands", metavar="FILE.npz", help="Codes by input (activation, weight, first) instead of random ones."
 )
+@click.option("--model", metavar="NAME", help="A network's own weights and activations instead of random ones.")
+@click.option("--layer", metavar="LABEL", help="Linear layer of that network. [default: a wide one of tiny_llama]")
 @click.option("--dont-use", multiple=True, metavar="GLOB", help="Cells to leave out besides the usual ones.")
 @click.option("--out", metavar="FILE.toml", help="Synthesis table: entries of the same circuits are replaced.")
 def command(liberty: tuple[str, ...], operands: str | None, out: str | None, **given: Any) -> None:
@@ -57,7 +60,6 @@ def command(liberty: tuple[str, ...], operands: str | None, out: str | None, **g
     delay: without them).
     """
     from simhw.rtl.liberty import DONT_USE, read_library
-    from simhw.rtl.operands import given_stream
     from simhw.rtl.synthesis import synthesise
     from simhw.rtl.synthesis_table import library_of, merge_table, write_table
     from simhw.writing import require_writable
@@ -69,7 +71,6 @@ def command(liberty: tuple[str, ...], operands: str | None, out: str | None, **g
         require_writable(out)
     library = read_library(paths)
     known = library_of(library) if out is not None else None
-    codes = None if operands is None else _operands(operands)
     made_by = _command({**given, "operands": operands}, paths)
     entries = []
     for name, circuit in circuits:
@@ -81,15 +82,14 @@ def command(liberty: tuple[str, ...], operands: str | None, out: str | None, **g
             period_ps=given["period"],
             vectors=given["vectors"],
             seed=given["seed"],
-            operands=None
-            if codes is None
-            else given_stream(circuit, codes, f"the codes in {Path(str(operands)).name}"),
+            operands=_stream(name, circuit, operands, given),
             dont_use=(*DONT_USE, *given["dont_use"]),
         )
         entries.append(result.entry())
         if out is not None and known is not None:
             write_table(out, merge_table(out, library, known, entries[-1:], made_by))
-    click.echo(f"{library.name}, {library.voltage_v:g} V, {library.temperature_c:g} C; {entries[0].operands}")
+    measured = "; ".join(dict.fromkeys(entry.operands for entry in entries))
+    click.echo(f"{library.name}, {library.voltage_v:g} V, {library.temperature_c:g} C; {measured}")
     click.echo(_table(entries))
 
 
@@ -123,16 +123,38 @@ def _sizes(settings: Sequence[str]) -> dict[str, int]:
     return sizes
 
 
-def _operands(path: str) -> dict[str, NDArray[np.int64]]:
+def _stream(pe: str, circuit: Circuit, path: str | None, given: dict[str, Any]) -> OperandStream | None:
+    """Return the operands of a file or a network, None for random ones."""
+    from simhw.rtl.operands import gemm_stream, given_stream
+
+    if path is not None and given["model"] is not None:
+        raise InputError(f"--operands {path} and --model {given['model']} were both given; leave one of them out")
+    if path is not None:
+        return given_stream(circuit, _codes(path), f"the codes in {Path(path).name}")
+    if given["model"] is None:
+        return None
+    from simhw.model_operands import LAYER, layer_operands
+
+    layer = layer_operands(pe, given["model"], given["layer"] or LAYER)
+    return gemm_stream(
+        circuit,
+        layer.activation,
+        layer.weight,
+        vectors=given["vectors"],
+        group_size=layer.group_size,
+        seed=given["seed"],
+        description=f"{layer.layer} of {layer.model}, {layer.datapath}",
+    )
+
+
+def _codes(path: str) -> dict[str, NDArray[np.int64]]:
     import numpy as np
 
     try:
         with np.load(path) as file:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"operands {path} cannot be read ({error}); give a .npz file with one array per input"
-        ) from error
+        raise InputError(f"operands {path} cannot be read ({error}); give a .npz with one array per input") from error
 
 
 def _command(given: dict[str, Any], paths: Sequence[str]) -> str:
@@ -141,6 +163,8 @@ def _command(given: dict[str, Any], paths: Sequence[str]) -> str:
     words += ["--liberty", *(Path(path).name for path in paths)]
     for option in ("variant", "set", "dont_use"):
         words += [word for value in given[option] for word in (f"--{option.replace('_', '-')}", value)]
+    for option in ("model", "layer"):
+        words += [f"--{option}", given[option]] if given[option] is not None else []
     for option in ("period", "vectors", "seed"):
         if given[option] is not None:
             words += [f"--{option}", f"{given[option]:g}"]
