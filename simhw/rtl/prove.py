@@ -104,8 +104,10 @@ def prove_circuit(
     start = time.monotonic()
     found = netlist(circuit) if gates is None else gates
     ports = {port.name: port for port in (*circuit.inputs, *circuit.state)}
+    defined = definition_sources(circuit)
     results = []
-    for result, sources in sorted(dependences(found).items()):
+    for result, connected in sorted(dependences(found).items()):
+        sources = connected | defined.get(result, frozenset())
         group = OperandGroup(results=(result,), ports=tuple(ports[name] for name in ports if name in sources))
         if group.bits <= EXHAUSTIVE_BITS:
             results.append(_try_all(circuit, found, group))
@@ -126,9 +128,9 @@ def same_function(one: Netlist, other: Netlist, *, limit_s: float = 60.0) -> Ver
 
 
 def _try_all(circuit: Circuit, gates: Netlist, group: OperandGroup) -> ResultProof:
-    """Simulate all combinations. What the netlist is not connected to is random: the definition may depend on it."""
+    """Simulate all combinations of what gates and definition depend on."""
     (result,) = group.results
-    method = f"all {1 << group.bits:,} combinations of {group.bits} bits"
+    method = f"all {1 << group.bits:,} combinations of {group.bits} bits that it depends on"
     for batch in all_operands(circuit, group, {}, np.random.default_rng(0)):
         expected, got = circuit.step(batch)[result], simulate(gates, batch)[result]
         wrong = np.flatnonzero(expected != got)
@@ -186,22 +188,38 @@ def claim(circuit: Circuit, gates: Netlist, result: str) -> Script:
     Raises:
         TypeError: the definition uses operations that symbols do not know.
     """
-    script = Script()
-    ports = (*circuit.inputs, *circuit.state)
-    sources = {port.name: script.declare(port.name, port.bits) for port in ports}
-    symbols = {
-        port.name: Symbol(
-            script, script.define(f"((_ zero_extend 1) {port.name})", port.bits + 1), 0, (1 << port.bits) - 1
-        )
-        for port in ports
-    }
-    expected = circuit.step(symbols)[result]  # type: ignore[arg-type]
-    if not isinstance(expected, Symbol):
-        raise TypeError("the definition leaves the integers")
+    script, expected = definition(circuit)
     bits = len({**gates.next_state, **gates.outputs}[result])
+    sources = {port.name: port.name for port in (*circuit.inputs, *circuit.state)}
     got = gate_formula(script, gates, {**sources, RESET: "#b0"})[result]
-    script.claim(f"(distinct {expected.resized(bits)} {got})")
+    script.claim(f"(distinct {expected[result].resized(bits)} {got})")
     return script
+
+
+def definition(circuit: Circuit) -> tuple[Script, dict[str, Symbol]]:
+    """Run a circuit's definition on symbols; inputs and registers are declared by name.
+
+    Raises:
+        TypeError: the definition uses operations that symbols do not know.
+    """
+    script = Script()
+    symbols = {}
+    for port in (*circuit.inputs, *circuit.state):
+        code = script.define(f"((_ zero_extend 1) {script.declare(port.name, port.bits)})", port.bits + 1)
+        symbols[port.name] = Symbol(script, code, 0, (1 << port.bits) - 1)
+    expected = circuit.step(symbols)  # type: ignore[arg-type]
+    if not all(isinstance(value, Symbol) for value in expected.values()):
+        raise TypeError("the definition leaves the integers")
+    return script, expected  # type: ignore[return-value]
+
+
+def definition_sources(circuit: Circuit) -> dict[str, frozenset[str]]:
+    """Return what the definition of each register and output is made of; nothing where symbols cannot follow it."""
+    try:
+        script, expected = definition(circuit)
+    except TypeError:
+        return {}
+    return {name: script.sources(value.term) for name, value in expected.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
