@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from importlib.util import find_spec
 
 from simhw.errors import InputError
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 class Answer(Enum):
@@ -43,7 +46,7 @@ class Script:
 
     def __init__(self) -> None:
         self._lines = ["(set-logic QF_BV)"]
-        self._defined = 0
+        self._terms: dict[str, str] = {}
         self.declared: dict[str, int] = {}
 
     def declare(self, name: str, bits: int) -> str:
@@ -61,14 +64,27 @@ class Script:
         return self._define(term, "Bool")
 
     def _define(self, term: str, sort: str) -> str:
-        self._defined += 1
-        name = f"t{self._defined}"
+        name = f"t{len(self._terms)}"
+        self._terms[name] = term
         self._lines.append(f"(define-fun {name} () {sort} {term})")
         return name
 
     def claim(self, term: str) -> None:
         """Assert a truth value."""
         self._lines.append(f"(assert {term})")
+
+    def sources(self, term: str) -> frozenset[str]:
+        """Return the declared constants that a term is made of."""
+        found: set[str] = set()
+        waiting, seen = [term], {term}
+        while waiting:
+            for word in _WORD.findall(waiting.pop()):
+                if word in self.declared:
+                    found.add(word)
+                elif word in self._terms and word not in seen:
+                    seen.add(word)
+                    waiting.append(self._terms[word])
+        return frozenset(found)
 
     def __str__(self) -> str:
         return "\n".join([*self._lines, ""])
