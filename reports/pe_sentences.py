@@ -167,8 +167,8 @@ def reasons(costs: Sequence[PECost], measured: Sequence[Sequence[Measured]]) -> 
     if w4a8.same_width is not None:
         text.append(
             f"Part of the gain is the accumulator: {own.accumulator_bits} bits, what a group of {GROUP} needs, against "
-            f"the {base.accumulator_bits} bits that an int8 product has by custom. With equal widths {times(w4a8.product)} "
-            f"becomes {times(w4a8.same_width)} in {w4a8.technology}."
+            f"the {base.accumulator_bits} bits that an int8 product has by custom. With equal widths "
+            f"{times(w4a8.product)} becomes {times(w4a8.same_width)} in {w4a8.technology}."
         )
     return [
         *text,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from functools import lru_cache
 from importlib import resources
 from typing import Any
@@ -41,6 +41,7 @@ class SynthesisedPE:
             netlist mapped for area; nets, cells and the clock pins of the flip-flops.
         energy_zero_delay_pj_per_mac: the same, were every gate without delay (one toggle per net and cycle at most).
         clock_energy_pj_per_mac: the part of ``energy_pj_per_mac`` that the clock pins take.
+        fast_energy_pj_per_mac: dynamic energy in the netlist sized for speed; None where it was not measured.
         leakage_nw: leakage power.
         operands: the operand stream that the energy was counted on, in words.
     """
@@ -63,6 +64,7 @@ class SynthesisedPE:
     clock_energy_pj_per_mac: float
     leakage_nw: float
     operands: str
+    fast_energy_pj_per_mac: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,12 +168,13 @@ def parse_synthesis(text: str, name: str) -> SynthesisTable:
 def _values(record: type, raw: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return ``raw`` checked against the fields of ``record``: names, kinds, and that numbers are not negative."""
     declared = {item.name: str(item.type) for item in fields(record)}
+    optional = {item.name for item in fields(record) if item.default is not MISSING}
     unknown = sorted(set(raw) - set(declared))
-    missing = [key for key in declared if key not in raw]
+    missing = [key for key in declared if key not in raw and key not in optional]
     if unknown or missing:
         what = f"the unknown key {unknown[0]!r}" if unknown else f"no {missing[0]!r}"
         raise InputError(f"{where} has {what}, its keys are {', '.join(declared)}; correct it")
-    return {key: _value(declared[key], raw[key], f"{key} of {where}") for key in declared}
+    return {key: _value(declared[key], raw[key], f"{key} of {where}") for key in declared if key in raw}
 
 
 def _value(kind: str, value: Any, what: str) -> Any:
@@ -179,7 +182,7 @@ def _value(kind: str, value: Any, what: str) -> Any:
         raise InputError(f"{what} is {value!r}, must be a text; write it in quotes")
     if kind == "int" and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
         raise InputError(f"{what} is {value!r}, must be an integer from 0; correct it")
-    if kind == "float":
+    if kind.startswith("float"):
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
             raise InputError(f"{what} is {value!r}, must be a number from 0; correct it")
         return float(value)
