@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from simhw.costs import CostTable
 from simhw.pes import get_pe
-from simhw.pes.price import group_sum_pj
+from simhw.pes.price import group_dequantizer, group_sum_pj
 from simhw.reports.break_even import (
     AFTER,
     FIRST,
@@ -117,13 +117,22 @@ def energy(table: CostTable, name: str) -> list[str]:
         found = break_even(m, n, k, GROUP, table, name=name)
         kept, edge = found.after.total_pj / found.kept.total_pj, found.after.total_pj / found.edge.total_pj
         ratios.append(f"{kept:.2f} and {edge:.2f} at m = {m:,}")
+    entry = group_dequantizer(get_pe(name), table)
+    glitches = ""
+    if entry is not None:
+        share = 1 - entry.energy_zero_delay_pj_per_mac / entry.energy_pj_per_mac
+        glitches = (
+            f" Its dequantizer is synthesised without registers inside: {share:.0%} of its energy are glitches, which "
+            "pipelining would reduce."
+        )
     return [
         f"{where}, g = {GROUP}, n = {n:,}: to scale and correct one group sum takes {times(one_sum / one_weight)} the "
         f"energy of dequantizing one weight, so in energy of dequantization alone the break-even is not at "
         f"m = g = {GROUP} but at m = {significant(equal_tokens(table, name), 3)} tokens.",
         f"{where}: with the inner loop counted, the narrow PE saves more than dequantization after the group costs, "
         f"for any number of tokens, as soon as {each}; with shorter groups it pays for few tokens only. At "
-        f"m = {MANY:,} and g = {GROUP}, dequantization is {many.dequantize_pj / many.total_pj:.0%} of its energy.",
+        f"m = {MANY:,} and g = {GROUP}, dequantization is {many.dequantize_pj / many.total_pj:.0%} of its "
+        f"energy.{glitches}",
         f"{where}: PEs, dequantization and weight SRAM together, over dequantizing first with weights kept at 8 bits "
         f"and over dequantizing at the edge: {'; '.join(ratios)}.",
     ]

@@ -1,6 +1,6 @@
 """A technology of several sources: whole PEs from synthesis, other logic in gates, memories from a third table.
 
-Synthesis knows PEs, but no dequantizer, vector unit, SRAM or DRAM. One rule for what it does not know:
+Synthesis knows PEs and some dequantizers, but no vector unit, SRAM or DRAM. One rule for what it does not know:
 
 * **Logic without an entry** (some dequantizers, vector unit, running sums, PEs that were not synthesised) is counted in
   gates, and every gate's price is scaled by two factors, one for area and one for energy, such that the reference PE
@@ -167,12 +167,13 @@ def combine(
     area_factor = reference.area_um2 / reference.lanes / gates.gates.area_um2(spec.reference_gates)
     energy_factor = reference.energy_pj_per_mac / gates.gates.energy_pj(spec.reference_gates)
     rule = (
-        f"gates of {gates.name}, areas times {area_factor:.4g} and energies times {energy_factor:.4g}, by which "
+        f"vector unit, running sums, PEs and dequantizers without an entry: gates of {gates.name}, areas times "
+        f"{area_factor:.4g} and energies times {energy_factor:.4g}, by which "
         f"{spec.reference_pe} ({reference.variant}, {spec.reference_bits} accumulator bits) equals its synthesis"
     )
     origins = (
-        (f"PEs with an entry ({', '.join(dict.fromkeys(e.pe for e in synthesis.pes))})", f"synthesis {synthesis.name}"),
-        ("all other logic: dequantizers without an entry, vector unit, running sums, PEs without an entry", rule),
+        ("PEs with an entry", f"synthesis {synthesis.name}: {', '.join(dict.fromkeys(e.pe for e in synthesis.pes))}"),
+        ("all other logic", rule),
         ("SRAM and DRAM", memory.name),
     )
     return CombinedTable(
