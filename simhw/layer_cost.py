@@ -16,6 +16,7 @@ from simhw.formats import get_element_format
 from simhw.gemm.datapath import Datapath
 from simhw.graph.base import VectorWork
 from simhw.pes import Dequantization, ProcessingElement, get_pe
+from simhw.pes.price import price
 
 FP32_ADD = FloatAdd(exponent_bits=8, significand_bits=24)
 FP32_MULTIPLY = FloatMultiply(exponent_bits=8, significand_bits=24)
@@ -114,6 +115,7 @@ def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> C
     where = _dequantization(pe, step)
     group = step.weight.group_size or step.activation.group_size
     plan, pe_cycles = _plan(gemm, step, datapath, machine, where, group)
+    cost = price(pe, table, bits)
     work = dequantization_work(
         gemm,
         grouping=Grouping(dequantization=where, dequantizers=pe.dequantizers, group_size=group),
@@ -125,8 +127,8 @@ def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> C
     output_bits = get_element_format(datapath.output).bits
     traffic = _dram_traffic(step, machine, output_bits)
     energy = {
-        "multiply": pe_cycles * pe.multiply_energy_pj(table),
-        "accumulate": pe_cycles * pe.accumulate_energy_pj(table, bits),
+        "multiply": pe_cycles * cost.multiply_pj,
+        "accumulate": pe_cycles * cost.accumulate_pj,
         "dequantize": work.energy_pj(pe.dequantize_parts(group or step.k), table),
         "vector": step.elements * _vector_pj(QUANTIZATION, table) if step.activation.has_scales else 0.0,
         "sram": _sram_pj(step, plan, machine, output_bits),
