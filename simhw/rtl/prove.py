@@ -16,6 +16,8 @@ from enum import Enum
 import numpy as np
 
 from simhw.circuits import Circuit
+from simhw.errors import InputError
+from simhw.rtl.float_spec import float_claims
 from simhw.rtl.gate_formula import gate_formula
 from simhw.rtl.netlist import RESET, Netlist, dependences, netlist
 from simhw.rtl.simulation import simulate
@@ -147,8 +149,8 @@ def _try_all(circuit: Circuit, gates: Netlist, group: OperandGroup) -> ResultPro
 def _ask_solver(circuit: Circuit, gates: Netlist, result: str, limit_s: float, solver: Solver | None) -> ResultProof:
     try:
         script = claim(circuit, gates, result)
-    except TypeError as error:
-        return ResultProof(result=result, verdict=Verdict.UNDECIDED, method=str(error))
+    except (TypeError, InputError) as error:
+        return ResultProof(result=result, verdict=Verdict.UNDECIDED, method=f"no specification for solvers: {error}")
     used = solver or next(iter(installed_solvers()), None)
     name = used.value if used else "no solver"
     deadline = time.monotonic() + limit_s
@@ -181,14 +183,34 @@ def _ask_solver(circuit: Circuit, gates: Netlist, result: str, limit_s: float, s
 def claim(circuit: Circuit, gates: Netlist, result: str) -> Script:
     """Return a script that can be satisfied exactly where gates and definition differ in ``result``.
 
+    Definitions of integer circuits are run on symbols; floating-point circuits have a specification of their own, in
+    the solvers' theory of floating point, for clocks in which they accumulate.
+
     Raises:
-        TypeError: the definition uses operations that symbols do not know.
+        TypeError: the definition uses operations that symbols do not know, and has no other specification.
+        InputError: likewise.
     """
-    script, expected = definition(circuit)
+    try:
+        script, expected = definition(circuit)
+    except TypeError:
+        return _float_claim(circuit, gates, result)
     bits = len({**gates.next_state, **gates.outputs}[result])
     sources = {port.name: port.name for port in (*circuit.inputs, *circuit.state)}
     got = gate_formula(script, gates, {**sources, RESET: "#b0"})[result]
     script.claim(f"(distinct {expected[result].resized(bits)} {got})")
+    return script
+
+
+def _float_claim(circuit: Circuit, gates: Netlist, result: str) -> Script:
+    script = Script()
+    sources = {port.name: script.declare(port.name, port.bits) for port in (*circuit.inputs, *circuit.state)}
+    script.define_reset()
+    claims = {found.register: found for found in float_claims(circuit, script.define_as)}
+    if result not in claims:
+        raise TypeError(f"the definition of {result} leaves the integers")
+    got = gate_formula(script, gates, {**sources, RESET: "#b0"})[result]
+    script.claim(claims[result].condition)
+    script.claim(f"(not {claims[result].truth(got)})")
     return script
 
 

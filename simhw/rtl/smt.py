@@ -1,4 +1,4 @@
-"""SMT-LIB scripts over bit vectors, and the solvers that decide them (extra ``simhw[formal]``)."""
+"""SMT-LIB scripts over bit vectors (and floating-point numbers), and the solvers that decide them (extra ``simhw[formal]``)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Script:
     """Declarations, definitions and assertions that are being written."""
 
     def __init__(self) -> None:
-        self._lines = ["(set-logic QF_BV)"]
+        self._lines = ["(set-logic QF_BVFP)"]
         self._terms: dict[str, str] = {}
         self.declared: dict[str, int] = {}
 
@@ -59,9 +59,17 @@ class Script:
         """Name a bit vector; shared parts stay shared."""
         return self._define(term, f"(_ BitVec {bits})")
 
+    def define_as(self, term: str, sort: str) -> str:
+        """Name a term of any sort, such as a floating-point number."""
+        return self._define(term, sort)
+
     def define_truth(self, term: str) -> str:
         """Name a truth value."""
         return self._define(term, "Bool")
+
+    def define_reset(self) -> None:
+        """Tie the reset to 0, for specifications that name it."""
+        self._lines.append("(define-fun rst () (_ BitVec 1) #b0)")
 
     def _define(self, term: str, sort: str) -> str:
         name = f"t{len(self._terms)}"
@@ -137,7 +145,7 @@ def _bitwuzla(text: str, declared: Mapping[str, int], limit_s: float) -> Solutio
 def _z3(text: str, declared: Mapping[str, int], limit_s: float) -> Solution:
     import z3
 
-    solver = z3.SolverFor("QF_BV")
+    solver = z3.SolverFor("QF_BVFP")
     solver.set("timeout", max(1, round(limit_s * 1000)))
     solver.from_string(text)
     result = solver.check()
