@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,10 +13,11 @@ from simhw.errors import InputError
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.engine import multiply, prepare_weights
 from simhw.gemm.operand import Operand, Storage
+from simhw.gemm.stored import StoredScale
 from simhw.graph.base import Array, FloatArray, Graph, Kind, Matmul, Node, Operator, inputs_of, resolve
 from simhw.graph.ops import operators
 from simhw.noise import Noise
-from simhw.quantize import Granularity, Method, OperandScheme, Scheme, ValueRange, check_finite
+from simhw.quantize import Calibration, Granularity, Method, OperandScheme, Scheme, check_finite
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,14 +28,14 @@ class Arithmetic:
         datapath: how GEMMs are computed.
         scheme: how tensors become codes.
         method: the quantization method that follows the scheme.
-        static: calibrated ranges by step label, for static scales.
+        calibration: ranges by step label, for static scales and for datapaths that requantize.
         chain: longest run of k in one chain of rounded sums, where the array cuts them (see ``engine.multiply``).
     """
 
     datapath: Datapath
     scheme: Scheme
     method: Method
-    static: Mapping[str, ValueRange] = field(default_factory=dict)
+    calibration: Calibration = field(default_factory=Calibration)
     chain: int | None = None
 
 
@@ -80,32 +81,17 @@ class Execution:
     steps: tuple[Step, ...]
 
 
-def run_float(graph: Graph, inputs: Array, observe: Callable[[Node, list[Any]], None] | None = None) -> FloatArray:
-    """Return the float reference's output for one batch; ``observe`` sees each step's resolved arguments."""
+def run_float(graph: Graph, inputs: Array, observe: Callable[[Node, list[Any], Any], None] | None = None) -> FloatArray:
+    """Return the float reference's output for one batch; ``observe`` sees each step's arguments and its result."""
     values = _start(graph, inputs)
     last = _last_uses(graph)
     for index, node in enumerate(graph.nodes):
         args, kwargs = resolve(node, values)
-        if observe is not None:
-            observe(node, args)
         values[node.name] = _reference(node, args, kwargs)
+        if observe is not None:
+            observe(node, args, values[node.name])
         _forget(values, last, index)
     return np.asarray(values[graph.outputs[0]], np.float32)
-
-
-def calibrate(graph: Graph, inputs: Array, scheme: Scheme, method: Method) -> dict[str, ValueRange]:
-    """Return the activation range of every GEMM on calibration data, where the scheme has static scales."""
-    found: dict[str, ValueRange] = {}
-    if not scheme.activation.static:
-        return found
-
-    def observe(node: Node, args: list[Any]) -> None:
-        operator = operators()[node.operator]
-        if operator.lower is not None:  # padding adds zeros only, patches of a convolution repeat the same values
-            found[node.label] = method.calibrate(np.asarray(args[0]), scheme.activation)
-
-    run_float(graph, inputs, observe)
-    return found
 
 
 def execute(
@@ -203,7 +189,14 @@ class _Run:
             a, stored = self._operands(node, gemm, rows)
             step.activation, step.weight = Storage.of(a), Storage.of(stored)
             b = self._prepared(node, stored)
-            product = multiply(a, b, self.arithmetic.datapath, bias=gemm.bias, chain=self.arithmetic.chain)
+            product = multiply(
+                a,
+                b,
+                self.arithmetic.datapath,
+                bias=gemm.bias,
+                chain=self.arithmetic.chain,
+                stored=self._stored_scale(node),
+            )
         except InputError as error:
             raise InputError(f"layer {node.label} (m={step.m}, n={step.n}, k={k}): {error}") from error
         step.overflows += product.overflows
@@ -219,7 +212,7 @@ class _Run:
             fit_group(scheme.activation, k),
             rows_per_scale=gemm.rows_per_scale,
             rows_per_tensor=rows,
-            static=self.arithmetic.static.get(node.label),
+            static=self.arithmetic.calibration.activations.get(node.label),
         )
         if step_is_attention(node):
             per_sample = gemm.b.shape[0] * gemm.b.shape[1] * rows // (gemm.a.shape[0] * gemm.a.shape[1])
@@ -228,6 +221,18 @@ class _Run:
             check_finite(gemm.b, "the weight")
             self.stored[node.name] = method.quantize(gemm.b, fit_group(scheme.weight, k))
         return a, self.stored[node.name]
+
+    def _stored_scale(self, node: Node) -> StoredScale | None:
+        """Return how the results of a requantizing datapath are stored: as activations of their calibrated range."""
+        if self.arithmetic.datapath.requantize is None:
+            return None
+        seen = self.arithmetic.calibration.results[node.label]
+        one = self.arithmetic.method.quantize(
+            np.zeros((1, 1, 1), np.float32), self.arithmetic.scheme.activation, static=seen
+        )
+        assert one.row_scale is not None
+        zero = 0 if one.zero_point is None else int(one.zero_point[0, 0, 0])
+        return StoredScale(scale=float(one.row_scale[0, 0]), zero_point=zero)
 
     def _prepared(self, node: Node, stored: Operand) -> Operand:
         """Return the second operand as the multiplier sees it; weights are converted once."""

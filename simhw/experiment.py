@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from simhw.accumulators import Exact
 from simhw.arrays import get_dataflow
 from simhw.arrays.base import Overlap, check_positive
+from simhw.calibration import calibrate, needs_calibration
 from simhw.catalog import get_method, get_network, get_scheme, model_entries
 from simhw.errors import InputError
-from simhw.executor import Arithmetic, Execution, Step, calibrate, execute
+from simhw.executor import Arithmetic, Execution, Step, execute
 from simhw.formats import get_element_format
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.datapaths import BASELINE, DEFAULT_DATAPATHS, get_datapath
@@ -19,7 +20,7 @@ from simhw.gemm.operand import Storage
 from simhw.graph.base import Array, Graph
 from simhw.graph.network import Dataset, Network
 from simhw.layer_cost import Machine, accumulator_bits, area_um2, step_cost
-from simhw.quantize import Granularity, Scheme, check_fit
+from simhw.quantize import Calibration, Granularity, Scheme, check_fit
 from simhw.rows import ENERGY_PARTS, LayerRow, Row
 
 Progress = Callable[[str, int, int], None]
@@ -190,14 +191,14 @@ def _run_one(
 ) -> Row:
     started = time.perf_counter()
     method = get_method()
-    static = {}
-    if scheme.activation.static:
-        static = calibrate(graph, _calibration(network, dataset), scheme, method)
+    seen = Calibration()
+    if needs_calibration(datapath, scheme):
+        seen = calibrate(graph, _calibration(network, dataset), datapath, scheme, method)
     arithmetic = Arithmetic(
         datapath=datapath,
         scheme=scheme,
         method=method,
-        static=static,
+        calibration=seen,
         chain=machine.rows if get_dataflow(machine.dataflow).sums_along_rows else None,
     )
     result = execute(graph, dataset.inputs, arithmetic, batch=network.batch, progress=progress)

@@ -139,10 +139,17 @@ def _datapath(name: str, k: int | None) -> str:
             ),
             *datapath_pairs(datapath, k),
             ("results", datapath.output),
+            *([("requantized by", _rule(datapath.requantize))] if datapath.requantize else []),
             ("scheme", datapath.scheme),
             ("source", datapath.source),
         ],
     )
+
+
+def _rule(name: str) -> str:
+    from simhw.gemm.requantize import get_rule
+
+    return f"{name}: {get_rule(name).description}"
 
 
 def _operand(scheme: OperandScheme) -> str:

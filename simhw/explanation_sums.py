@@ -7,7 +7,6 @@ from fractions import Fraction
 
 from simhw.accumulators import Accumulator, IntegerAccumulator
 from simhw.accumulators.catalog import get_accumulator
-from simhw.gemm.accumulate import block_size
 from simhw.gemm.bounds import error_bound, register_limit, sum_width
 from simhw.gemm.datapath import Datapath
 
@@ -34,7 +33,7 @@ def datapath_pairs(datapath: Datapath, k: int | None) -> Pairs:
     """Return the worst cases of a datapath's sums: of one group, where groups are scaled one by one."""
     formats = (datapath.activation, datapath.multiplier_weight or datapath.weight)
     wanted = USUAL_K if k is None else k
-    block = block_size(datapath)
+    block = datapath.block_size
     group = wanted if block is None else min(block, wanted)
     return sum_pairs(datapath.accumulator, formats, group)
 

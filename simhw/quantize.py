@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -116,6 +117,19 @@ class ValueRange:
 
     low: float
     high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """Ranges that calibration data had, by step label.
+
+    Attributes:
+        activations: of the first operand of each GEMM; empty without static scales.
+        results: of each GEMM's result; empty where the datapath does not requantize.
+    """
+
+    activations: Mapping[str, ValueRange] = field(default_factory=dict)
+    results: Mapping[str, ValueRange] = field(default_factory=dict)
 
 
 class Method(Protocol):

@@ -8,13 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (its usual name)
 
+from simhw.calibration import calibrate
 from simhw.catalog import get_method, get_network, get_scheme
 from simhw.errors import InputError
-from simhw.executor import Arithmetic, Execution, Step, calibrate, execute, fit_group, run_float
+from simhw.executor import Arithmetic, Execution, Step, execute, fit_group, run_float
 from simhw.gemm.datapaths import get_datapath
 from simhw.graph.base import Graph
 from simhw.graph.frontends.torch_export import import_module
-from simhw.quantize import Granularity, OperandScheme
+from simhw.quantize import Calibration, Granularity, OperandScheme
 
 
 def arithmetic(datapath: str, scheme: str | None = None, *, accumulator_bits: int | None = None) -> Arithmetic:
@@ -192,14 +193,69 @@ def test_calibrated_ranges_are_those_of_the_float_activations():
     module = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 2))
     x = np.random.default_rng(3).standard_normal((20, 8)).astype(np.float32)
     scheme = get_scheme("w8a8_static_min_max")
-    found = calibrate(import_module(module, x), x, scheme, get_method())
+    plain = get_datapath("w8a8_int8")
+    found = calibrate(import_module(module, x), x, plain, scheme, get_method()).activations
     with torch.no_grad():
         hidden = module[:2](torch.from_numpy(x)).numpy()
     assert found["0"].low == x.min()
     assert found["0"].high == x.max()
     assert found["2"].low == hidden.min() == 0
     assert found["2"].high == pytest.approx(hidden.max(), rel=1e-6)  # float32 sums of 8 products in another order
-    assert calibrate(import_module(module, x), x, get_scheme("w8a8_int8"), get_method()) == {}
+    assert calibrate(import_module(module, x), x, plain, get_scheme("w8a8_int8"), get_method()) == Calibration()
+
+
+def test_an_int8_network_runs_as_onnxruntime_runs_it():
+    """Linear, ReLU, linear: the same int8 codes between the layers and at the end as two QLinearMatMul nodes give.
+
+    The bias, which QLinearMatMul has not, is left out; ReLU on codes with zero point 0 is a maximum with 0.
+    """
+    onnx, onnxruntime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    torch.manual_seed(4)
+    module = nn.Sequential(nn.Linear(24, 16, bias=False), nn.ReLU(), nn.Linear(16, 5, bias=False))
+    x = np.random.default_rng(4).standard_normal((40, 24)).astype(np.float32)
+    graph, method = import_module(module, x), get_method()
+    datapath, scheme = get_datapath("onnxruntime_int8"), get_scheme("w8a8_static_min_max")
+    seen = calibrate(graph, x, datapath, scheme, method)
+    ours = execute(graph, x, Arithmetic(datapath=datapath, scheme=scheme, method=method, calibration=seen)).outputs
+
+    def scale(limits):
+        return np.float32(max(abs(limits.low), abs(limits.high)) / np.float32(127))
+
+    def quantized_matmul(codes, label, weight):
+        per_column = (np.abs(weight).max(axis=1) / np.float32(127)).astype(np.float32)
+        given = {
+            "a": codes,
+            "a_scale": scale(seen.activations[label]),
+            "a_zero": np.int8(0),
+            "b": np.clip(np.rint(weight / per_column[:, None]), -127, 127).T.astype(np.int8),
+            "b_scale": per_column,
+            "b_zero": np.zeros(len(per_column), np.int8),
+            "y_scale": scale(seen.results[label]),
+            "y_zero": np.int8(0),
+        }
+        kinds = onnx.helper.np_dtype_to_tensor_dtype
+        inputs = [
+            onnx.helper.make_tensor_value_info(name, kinds(np.asarray(value).dtype), np.shape(value))
+            for name, value in given.items()
+        ]
+        output = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.INT8, (len(codes), len(per_column)))
+        node = onnx.helper.make_node("QLinearMatMul", list(given), ["y"])
+        model = onnx.helper.make_model(
+            onnx.helper.make_graph([node], "g", inputs, [output]),
+            opset_imports=[onnx.helper.make_opsetid("", 21)],
+        )
+        model.ir_version = 10
+        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        return session.run(None, {name: np.asarray(value) for name, value in given.items()})[0], given["y_scale"]
+
+    weights = [module[i].weight.detach().numpy() for i in (0, 2)]
+    codes = np.clip(np.rint(x / scale(seen.activations["0"])), -127, 127).astype(np.int8)
+    hidden, hidden_scale = quantized_matmul(codes, "0", weights[0])
+    values = np.maximum(hidden, 0).astype(np.float32) * hidden_scale
+    codes = np.clip(np.rint(values / scale(seen.activations["2"])), -127, 127).astype(np.int8)
+    result, result_scale = quantized_matmul(codes, "2", weights[1])
+    np.testing.assert_array_equal(ours, result.astype(np.float32) * result_scale)
+    assert len(np.unique(result)) > 50
 
 
 def test_a_group_longer_than_the_sum_becomes_one_group():

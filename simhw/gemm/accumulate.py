@@ -1,90 +1,201 @@
-"""A GEMM up to what its accumulator returns, before any output format: results, infinities and NaN included."""
+"""The first two steps of a datapath: sums of products group by group, scaled and added in fp32 where there are groups.
+
+Everything that multiplies matrices goes through :func:`accumulate`: layers of networks (:mod:`simhw.gemm.engine`) and
+``simhw.matmul``. What they add to it is what happens behind the accumulator.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.accumulators import Accumulator, Exact, IntegerAccumulator
+from simhw.accumulators import Accumulator, Exact, Ieee, IntegerAccumulator
 from simhw.accumulators.scaled import ScaledAccumulator
 from simhw.errors import InputError
-from simhw.formats import IntegerFormat, get_element_format
-from simhw.formats.arrays import as_values
+from simhw.formats import decode, get_element_format
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.extent import Extent, extent_of
 from simhw.gemm.operand import Operand, Values
-from simhw.gemm.plan import Sums, group_sums, plan_sum
+from simhw.gemm.paths.exact import BLOCK_FP32, BLOCK_FP64, SHORT_GROUP, block_sums, fuse_short_groups, plan_int8
+from simhw.gemm.paths.int8 import exact_here, small_integers, worthwhile
+from simhw.gemm.plan import Plan, Sums, canonical_nan, counted_sums, plan_sum
+from simhw.gemm.register import fit, may_wrap, subtract, zero_term
 from simhw.gemm.scaled_sums import scaled_sums
-from simhw.pes import get_pe
-
-FLOAT32_INTEGERS = 24
-"""Integers of up to 24 bits are exact in float32."""
+from simhw.gemm.threads import over_rows
 
 
-def accumulate(a: Operand, b: Operand, datapath: Datapath, c: NDArray[np.float32] | None = None) -> NDArray[Any]:
-    """Return ``a @ b.T (+ c)`` as the accumulator leaves it, scaled by the operands' scales in fp32.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Totals:
+    """What the accumulator leaves, before row scales.
+
+    Attributes:
+        sums: ``(batch, m, n)``: values in fp32 or fp64, or integers in units of ``2**unit``.
+        unit: exponent of the unit of integers.
+        overflows: group sums that did not fit an integer register (they have wrapped, or were clamped on the way).
+        plan: which kernel ran for a whole group, and why it gives the definition's bits.
+    """
+
+    sums: Sums
+    unit: int
+    overflows: int
+    plan: Plan
+
+    def to_float32(self) -> NDArray[np.float32]:
+        """Return each sum rounded once to fp32."""
+        return np.asarray(self._values(np.float32), np.float32)
+
+    def whole(self) -> NDArray[np.float64]:
+        """Return each sum in fp64, which holds integer registers of up to 53 bits whole."""
+        return np.asarray(self._values(np.float64), np.float64)
+
+    def _values(self, kind: type[np.float32] | type[np.float64]) -> NDArray[Any]:
+        values: NDArray[Any] = self.sums.astype(kind, copy=False)
+        return np.ldexp(values, self.unit) if self.sums.dtype.kind == "i" and self.unit else values
+
+
+def accumulate(
+    a: Operand,
+    b: Operand,
+    datapath: Datapath,
+    c: NDArray[np.float32] | None = None,
+    *,
+    chain: int | None = None,
+) -> Totals:
+    """Return the sums of ``a @ b.T (+ c)`` as the datapath's accumulator leaves them.
 
     Args:
         a: ``(batch, m, k)``.
         b: ``(batch, n, k)``, as the multiplier sees it (see :func:`simhw.gemm.engine.prepare_weights`).
-        datapath: the numeric contract, up to its step 3.
-        c: ``(batch, m, n)``, or None.
-
-    Returns:
-        ``(batch, m, n)`` float32; float64 where an unscaled integer register needs it (:func:`integer_bits`).
+        datapath: the numeric contract, of which steps 1 and 2 are done here.
+        c: ``(batch, m, n)``, held by the accumulator at the start, or None.
+        chain: see :func:`simhw.gemm.engine.multiply`.
 
     Raises:
-        InputError: formats that the datapath does not take, a sum that the accumulator cannot hold, an addend for
-            an accumulator without one.
+        InputError: formats, shapes or groups that the datapath does not take, a sum that the accumulator cannot
+            hold, an addend for an accumulator without one or with groups whose sums are scaled.
     """
+    _check(a, b, datapath, c)
+    accumulator = datapath.accumulator
+    slices = (b if b.group_size else a).group_slices()
+    values, extents, plan = _prepare(a, b, accumulator, slices[0].stop)
+    if isinstance(accumulator, ScaledAccumulator):
+        plan, inside = scaled_sums(accumulator, (a, b), values, extents, c)
+        return Totals(sums=inside, unit=0, overflows=0, plan=plan)
+    scales = _group_scales(a, b)
+    if scales is None:
+        sums, overflows = _group_sum(plan, datapath, values, extents, (slices[0], 0), b, c, chain)
+        return Totals(sums=sums, unit=extents[0].unit + extents[1].unit, overflows=overflows, plan=plan)
+    plan = fuse_short_groups(plan, accumulator, slices[0].stop, len(slices))
+    if plan.kernel in (BLOCK_FP32, BLOCK_FP64):
+        fused = canonical_nan(block_sums(plan, *values, scales, slices[0].stop))
+        return Totals(sums=fused, unit=0, overflows=0, plan=plan)
+    result = np.empty((*a.codes.shape[:2], b.codes.shape[1]), np.float32)
+    lost = 0
+    for group, ks in enumerate(slices):
+        sums, overflows = _group_sum(plan, datapath, values, extents, (ks, group), b, None, chain)
+        lost += overflows
+        _add_scaled(sums, extents, (scales[0][:, :, group], scales[1][:, :, group]), group == 0, result)
+    return Totals(sums=result, unit=0, overflows=lost, plan=plan)
+
+
+def _prepare(
+    a: Operand, b: Operand, accumulator: Accumulator, k: int
+) -> tuple[tuple[Any, Any], tuple[Extent, Extent], Plan]:
+    """Return the operands' values, what is known of them, and the plan for groups of ``k``."""
+    if isinstance(accumulator, Exact) and k > SHORT_GROUP and worthwhile(a.codes.shape[1], b.codes.shape[1], k):
+        first, second = small_integers(a), small_integers(b)
+        if first is not None and second is not None and exact_here():
+            plan = plan_int8(k, first[1], second[1])
+            if plan is not None:
+                return (first[0], second[0]), (first[1], second[1]), plan
+    held = isinstance(accumulator, IntegerAccumulator)  # sums codes as they are, zero points come off behind it
+    values = a.integers(), decode(b.codes, get_element_format(b.format)) if held else b.integers()
+    extents = (extent_of(values[0], _unit(a)), extent_of(values[1], _unit(b)))
+    return values, extents, plan_sum(accumulator, k, *extents)
+
+
+def _group_sum(
+    plan: Plan,
+    datapath: Datapath,
+    values: tuple[Values, Values],
+    extents: tuple[Extent, Extent],
+    at: tuple[slice, int],
+    b: Operand,
+    c: NDArray[np.float32] | None,
+    chain: int | None,
+) -> tuple[Sums, int]:
+    """Return one group's sums with zero points subtracted, and how many did not fit the accumulator."""
+    x, y = values
+    ks, group = at
+    accumulator = datapath.accumulator
+    sums, overflows = _chained(plan, accumulator, (x[:, :, ks], y[:, :, ks]), extents, c, chain)
+    if may_wrap(accumulator, extents, ks.stop - ks.start, b):
+        assert isinstance(accumulator, Exact)
+        return fit(sums, accumulator, extents, zero_term(x, b, ks, group))
+    if isinstance(accumulator, IntegerAccumulator):
+        sums = subtract(sums, extents, zero_term(x, b, ks, group))
+    return sums, overflows
+
+
+def _chained(
+    plan: Plan,
+    accumulator: Accumulator,
+    values: tuple[Values, Values],
+    extents: tuple[Extent, Extent],
+    c: NDArray[np.float32] | None,
+    chain: int | None,
+) -> tuple[Sums, int]:
+    """Return the sums over k, for a rounding accumulator in runs of ``chain`` whose sums are added in order."""
+    x, y = values
+    k = x.shape[2]
+    if chain is None or chain >= k or not isinstance(accumulator, Ieee):
+        return counted_sums(plan, accumulator, x, y, extents, c)
+    runs = [slice(start, start + chain) for start in range(0, k, chain)]
+    total, _ = counted_sums(plan, accumulator, x[:, :, runs[0]], y[:, :, runs[0]], extents, c)
+    for run in runs[1:]:
+        total = total + counted_sums(plan, accumulator, x[:, :, run], y[:, :, run], extents, None)[0]
+    return total, 0
+
+
+def _add_scaled(
+    sums: Sums,
+    extents: tuple[Extent, Extent],
+    scales: tuple[NDArray[np.float32], NDArray[np.float32]],
+    first: bool,
+    result: NDArray[np.float32],
+) -> None:
+    """Add one group's sums, rounded to fp32 and scaled, to the result."""
+    from simhw.gemm.kernels.scale import add_scaled
+
+    unit = np.float32(2.0 ** (extents[0].unit + extents[1].unit) if sums.dtype.kind == "i" else 1.0)
+    left, right = (np.ascontiguousarray(scale) for scale in scales)
+    terms: Any = sums
+    over_rows(
+        lambda i, r0, r1: add_scaled(terms[i, r0:r1], unit, left[i, r0:r1], right[i], first, result[i, r0:r1]),
+        sums.shape[0],
+        sums.shape[1],
+    )
+
+
+def _check(a: Operand, b: Operand, datapath: Datapath, c: NDArray[np.float32] | None) -> None:
+    if a.codes.shape[2] != b.codes.shape[2] or a.codes.shape[0] != b.codes.shape[0]:
+        raise InputError(
+            f"operands have shapes {a.codes.shape} and {b.codes.shape}, must be (batch, m, k) and (batch, n, k)"
+            " with the same batch and k; transpose or reshape one of them"
+        )
     datapath.check_formats(a.format, b.format)
+    if a.group_size is not None and b.group_size is not None and a.group_size != b.group_size:
+        raise InputError(
+            f"group sizes are {a.group_size} and {b.group_size}, must be equal along k; quantize both with one"
+        )
     if c is not None and _is_scaled(a, b, datapath.accumulator):
         raise InputError(
             "an addend c was given with scales or groups of k, which are applied to what the accumulator returns; "
             "add it to the result"
         )
-    if b.zero_point is not None and isinstance(datapath.accumulator, IntegerAccumulator):
-        raise InputError(
-            f"zero points were given, the register of {datapath.accumulator.name!r} sums codes before they are "
-            "subtracted; quantize symmetrically or choose an exact accumulator"
-        )
-    x, y = a.integers(), b.integers()
-    extents = (extent_of(x, _unit(a)), extent_of(y, _unit(b)))
-    if isinstance(datapath.accumulator, ScaledAccumulator):
-        total: NDArray[Any] = scaled_sums(datapath.accumulator, (a, b), (x, y), extents, c)[1]
-    else:
-        total = _over_groups(a, b, (x, y), extents, datapath.accumulator, c)
-    if a.row_scale is not None:
-        total = total * a.row_scale[:, :, None]
-    if b.row_scale is not None:
-        total = total * b.row_scale[:, None, :]
-    return total
-
-
-def _over_groups(
-    a: Operand,
-    b: Operand,
-    values: tuple[Values, Values],
-    extents: tuple[Extent, Extent],
-    accumulator: Accumulator,
-    c: NDArray[np.float32] | None,
-) -> NDArray[Any]:
-    """Return the sum over groups of k of the accumulator's sums times the groups' scales."""
-    x, y = values
-    slices = (b if b.group_size else a).group_slices()
-    chosen = plan_sum(accumulator, slices[0].stop, *extents)
-    wide = returns_register(a, b) and integer_bits(a, b) > FLOAT32_INTEGERS
-    total: NDArray[Any] | None = None
-    for group, ks in enumerate(slices):
-        sums = group_sums(chosen, accumulator, x[:, :, ks], y[:, :, ks], extents, c)
-        term = _values(sums, accumulator, extents, wide=wide)
-        if a.group_scale is not None or b.group_scale is not None:
-            term = term * (_group(a, group)[:, :, None] * _group(b, group)[:, None, :])
-        total = term if total is None else total + term
-    assert total is not None
-    return total
 
 
 def _is_scaled(a: Operand, b: Operand, accumulator: Accumulator) -> bool:
@@ -94,67 +205,19 @@ def _is_scaled(a: Operand, b: Operand, accumulator: Accumulator) -> bool:
     return rows or (groups and not isinstance(accumulator, ScaledAccumulator))
 
 
-def block_size(datapath: Datapath) -> int | None:
-    """Return the k per scale that a datapath's formats or its accumulator fix, or None."""
-    if isinstance(datapath.accumulator, ScaledAccumulator):
-        return datapath.accumulator.scale_block
-    return get_pe(datapath.pe).block_size
-
-
-def returns_register(a: Operand, b: Operand) -> bool:
-    """Return whether the result is one integer sum as it stands: integer formats, nothing scaled, one group."""
-    integers = all(isinstance(get_element_format(o.format), IntegerFormat) for o in (a, b))
-    scaled = any(s is not None for o in (a, b) for s in (o.group_scale, o.row_scale))
-    return integers and not scaled and max(a.groups, b.groups) == 1
-
-
-def integer_bits(a: Operand, b: Operand) -> int:
-    """Return the bits of the largest sum of products that the operands' formats allow."""
-    largest_a, largest_b = (get_element_format(operand.format).max_integer for operand in (a, b))
-    if b.zero_point is not None:
-        largest_b += int(np.abs(b.zero_point).max())
-    return int(a.codes.shape[2] * largest_a * largest_b).bit_length()
-
-
-def take_addend(c: Any, shape: tuple[int, ...], accumulator: Accumulator) -> NDArray[np.float32]:
-    """Return the addend broadcast to the result's shape.
-
-    Raises:
-        InputError: no numbers, a shape that does not broadcast, or values that the result's format has not.
-    """
-    given = as_values(c)
-    try:
-        values = np.broadcast_to(given, shape)
-    except ValueError:
-        raise InputError(f"c has shape {given.shape}, must broadcast to the result's {shape}; reshape it") from None
-    precision = getattr(accumulator, "result", None)
-    narrow = precision is not None and precision.significand_bits == 11
-    with np.errstate(over="ignore"):
-        rounded = values.astype(np.float16 if narrow else np.float32)
-    if np.any((rounded != values) & ~np.isnan(values)):
-        name = "fp16" if narrow else "fp32"
-        raise InputError(f"c holds values that {name}, the format of the result, has not; round it first")
-    return np.ascontiguousarray(rounded, np.float32).reshape(shape)
-
-
 def _unit(operand: Operand) -> int:
     return int(get_element_format(operand.format).lsb_exponent)
 
 
-def _group(operand: Operand, group: int) -> NDArray[np.float32]:
-    if operand.group_scale is None:
-        return np.ones(operand.codes.shape[:2], np.float32)
-    return np.asarray(operand.group_scale[:, :, group], np.float32)
+def _group_scales(a: Operand, b: Operand) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """Return the group scales of both operands, ones where an operand has none; None where there is one group."""
+    groups = max(a.groups, b.groups)
+    if a.group_scale is None and b.group_scale is None and groups == 1:
+        return None
 
+    def of(operand: Operand) -> NDArray[np.float32]:
+        if operand.group_scale is None:
+            return np.ones((*operand.codes.shape[:2], groups), np.float32)
+        return np.broadcast_to(operand.group_scale, (*operand.codes.shape[:2], groups))
 
-def _values(sums: Sums, accumulator: Accumulator, extents: tuple[Extent, Extent], *, wide: bool) -> NDArray[Any]:
-    """Return sums as values: rounded once to fp32, or whole in float64."""
-    unit = extents[0].unit + extents[1].unit
-    kind = np.float64 if wide else np.float32
-    if isinstance(accumulator, Exact) and accumulator.bits is not None and accumulator.bits < 64:
-        exact = sums if sums.dtype.kind == "i" else np.ldexp(sums.astype(np.float64), -unit)
-        half = np.int64(1 << (accumulator.bits - 1))
-        held = ((exact.astype(np.int64) + half) & np.int64((1 << accumulator.bits) - 1)) - half
-        return np.asarray(np.ldexp(held.astype(kind), unit))
-    values: NDArray[Any] = sums.astype(kind, copy=False)
-    return np.asarray(np.ldexp(values, unit)) if sums.dtype.kind == "i" else values
+    return of(a), of(b)

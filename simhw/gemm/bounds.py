@@ -16,6 +16,8 @@ Every bound has the form ``|result - exact| <= relative * S + absolute`` and hol
   ``2**-F * 2**E`` and rounds once, where ``2**E`` is at most the largest magnitude that takes part. With
   G = 1 + gamma(N) (to nearest; truncation never makes a sum larger: 1): ``N ((L + 1) 2**-F + u) G S``, plus the same
   with the exponents of subnormal operands and of zeros in place of S;
+* ``AmdAligned``: the same with what its extra cuts lose, as gamma(N); ``ScaledAligned``: as ``Aligned``;
+  ``ScaledGroups``: groups instead of products; ``AmdFlushing``: gamma(1 + log2(block) + N), flushed numbers apart;
 * ``Chunked``: the inner bound for its chunks, and gamma(chunks + 1) of what they return.
 """
 
@@ -27,7 +29,6 @@ from fractions import Fraction
 
 from simhw.accumulators import (
     Accumulator,
-    Addend,
     Aligned,
     Chunked,
     Exact,
@@ -41,31 +42,19 @@ from simhw.accumulators import (
     Vpmaddubsw,
     Where,
 )
+from simhw.accumulators.amd_aligned import AmdAligned
+from simhw.accumulators.amd_flushing import AmdFlushing
 from simhw.accumulators.amd_fused import AmdFused
-from simhw.accumulators.rounding import FLOAT32, NEAREST
+from simhw.accumulators.rounding import FLOAT32
+from simhw.accumulators.scaled import ScaledAligned, ScaledGroups
 from simhw.accumulators.vpmaddubsw import PAIR_BITS, SUM_BITS
 from simhw.errors import InputError
-from simhw.formats import ElementFormat, FloatFormat, get_element_format
+from simhw.formats import get_element_format
 from simhw.formats.element import power_of_two
+from simhw.gemm import aligned_error_rules, error_rules
+from simhw.gemm.error_rules import ErrorBound, chain
 
-
-@dataclass(frozen=True, kw_only=True)
-class ErrorBound:
-    """``|result - exact| <= relative * S + absolute``, S being the sum of the products' magnitudes and of ``|c|``.
-
-    Attributes:
-        relative: factor of S.
-        absolute: what is added, in the unit of the values.
-        formula: the bound in words.
-    """
-
-    relative: Fraction
-    absolute: Fraction
-    formula: str
-
-    def at(self, magnitudes: Fraction) -> Fraction:
-        """Return the bound for a known S."""
-        return self.relative * magnitudes + self.absolute
+__all__ = ["ErrorBound", "SumWidth", "error_bound", "register_limit", "sum_width"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,70 +157,10 @@ def _precision(accumulator: Accumulator) -> Precision:
     return FLOAT32
 
 
-def _u(precision: Precision) -> Fraction:
-    nearest = precision.rounding in NEAREST
-    return power_of_two(-precision.significand_bits if nearest else 1 - precision.significand_bits)
-
-
-def _eta(precision: Precision) -> Fraction:
-    return power_of_two(precision.minimum_exponent - precision.significand_bits + 1)
-
-
-def _gamma(n: int, u: Fraction) -> Fraction | None:
-    return None if n * u >= 1 else n * u / (1 - n * u)
-
-
-def _chain(roundings: int, total: int, precision: Precision, formula: str) -> ErrorBound | None:
-    """Return the bound where every term takes part in ``roundings`` of ``total`` roundings."""
-    gamma = _gamma(roundings, _u(precision))
-    if gamma is None:
-        return None
-    absolute = total * _eta(precision) * (1 + gamma)
-    return ErrorBound(relative=gamma, absolute=absolute, formula=f"gamma({roundings}) S, {formula}")
-
-
-def _exact(accumulator: Accumulator, k: int, formats: tuple[str, str]) -> ErrorBound:  # noqa: ARG001
-    formula = "0 while the register does not overflow (what leaves it for fp32 is rounded once)"
-    return ErrorBound(relative=Fraction(0), absolute=Fraction(0), formula=formula)
-
-
-def _ieee(accumulator: Ieee, k: int, formats: tuple[str, str]) -> ErrorBound | None:  # noqa: ARG001
-    roundings = k + 1 + int(not accumulator.fused)  # the addend is rounded at the start
-    total = k * (1 if accumulator.fused else 2) + 1
-    return _chain(roundings, total, accumulator.precision, "one rounding per addition")
-
-
-def _pairwise(accumulator: Pairwise, k: int, formats: tuple[str, str]) -> ErrorBound | None:  # noqa: ARG001
-    roundings = (k - 1).bit_length() + 2
-    return _chain(roundings, 2 * k + 1, accumulator.precision, "one rounding per level of the tree")
-
-
-def _tree(accumulator: Tree, k: int, formats: tuple[str, str]) -> ErrorBound | None:  # noqa: ARG001
-    groups = -(-k // accumulator.width)
-    roundings = accumulator.width.bit_length() + groups + 1
-    total = 2 * groups * accumulator.width + groups + 1
-    return _chain(roundings, total, accumulator.precision, "one rounding per level and per group")
-
-
-def _amd_fused(accumulator: AmdFused, k: int, formats: tuple[str, str]) -> ErrorBound | None:  # noqa: ARG001
-    blocks = -(-k // accumulator.block)
-    return _chain(blocks, blocks, FLOAT32, "one rounding per block")
-
-
-def _lsb_truncated(accumulator: LsbTruncated, k: int, formats: tuple[str, str]) -> ErrorBound:
-    unit = power_of_two(sum(get_element_format(name).lsb_exponent for name in formats))
-    chunks = -(-k // accumulator.every)
-    return ErrorBound(
-        relative=Fraction(0),
-        absolute=chunks * (1 << accumulator.bits) * unit,
-        formula=f"{chunks} chunks x 2^{accumulator.bits} units of the last place, while nothing is clamped",
-    )
-
-
 def _chunked(accumulator: Chunked, k: int, formats: tuple[str, str]) -> ErrorBound | None:
     inner = error_bound(accumulator.inner, min(accumulator.every, k), formats)
     chunks = -(-k // accumulator.every)
-    outer = _chain(chunks + 1, chunks + 1, accumulator.outer, "one rounding per chunk")
+    outer = chain(chunks + 1, chunks + 1, accumulator.outer, "one rounding per chunk")
     if inner is None or outer is None:
         return None
     return ErrorBound(
@@ -241,50 +170,20 @@ def _chunked(accumulator: Chunked, k: int, formats: tuple[str, str]) -> ErrorBou
     )
 
 
-def _aligned(accumulator: Aligned, k: int, formats: tuple[str, str]) -> ErrorBound | None:
-    blocks = -(-k // accumulator.block)
-    result = accumulator.result
-    u, eta = _u(result), _eta(result)
-    growth = Fraction(1)
-    if result.rounding is not result.rounding.TOWARD_ZERO:
-        gamma = _gamma(blocks, u)
-        if gamma is None:
-            return None
-        growth += gamma
-    cut = (accumulator.block + 1) * power_of_two(-accumulator.fraction_bits)
-    floor = _subnormal_product(accumulator, formats) + power_of_two(result.minimum_exponent)
-    floor += power_of_two(accumulator.zero_exponent) + blocks * eta
-    relative = blocks * (cut + u) * growth
-    absolute = blocks * (cut * floor + u * blocks * eta + eta)
-    if accumulator.addend is Addend.AFTER:  # one more rounding to nearest, of the sum with c
-        last = min(u, _u(FLOAT32)) if result.significand_bits > 11 else u
-        relative += last * (1 + relative)
-        absolute = absolute * (1 + last) + eta
-    sizes = f"N = {blocks} blocks of L = {accumulator.block}, F = {accumulator.fraction_bits}"
-    return ErrorBound(relative=relative, absolute=absolute, formula=f"N ((L + 1) 2^-F + u) G S, {sizes}")
-
-
-def _subnormal_product(accumulator: Aligned, formats: tuple[str, str]) -> Fraction:
-    """Return the largest ``2**exponent`` of a product with a subnormal operand, whose exponent overstates it."""
-    a, b = (get_element_format(name) for name in formats)
-    minimum_a, minimum_b = (power_of_two(exponent) for exponent in accumulator.minimum_exponents)
-    return max(_has_small(a, minimum_a) * b.max_value, _has_small(b, minimum_b) * a.max_value)
-
-
-def _has_small(fmt: ElementFormat, minimum: Fraction) -> Fraction:
-    return minimum if not isinstance(fmt, FloatFormat) or fmt.has_subnormals else Fraction(0)
-
-
 _RULES: dict[type, Callable[..., ErrorBound | None]] = {
-    Exact: _exact,
-    Saturate: _exact,
-    PartialSums: _exact,
-    Vpmaddubsw: _exact,
-    Ieee: _ieee,
-    Pairwise: _pairwise,
-    Tree: _tree,
-    AmdFused: _amd_fused,
-    LsbTruncated: _lsb_truncated,
+    Exact: error_rules.exact,
+    Saturate: error_rules.exact,
+    PartialSums: error_rules.exact,
+    Vpmaddubsw: error_rules.exact,
+    Ieee: error_rules.ieee,
+    Pairwise: error_rules.pairwise,
+    Tree: error_rules.tree,
+    AmdFused: error_rules.amd_fused,
+    AmdFlushing: error_rules.amd_flushing,
+    LsbTruncated: error_rules.lsb_truncated,
     Chunked: _chunked,
-    Aligned: _aligned,
+    Aligned: aligned_error_rules.aligned,
+    AmdAligned: aligned_error_rules.amd_aligned,
+    ScaledAligned: aligned_error_rules.scaled_aligned,
+    ScaledGroups: aligned_error_rules.scaled_groups,
 }

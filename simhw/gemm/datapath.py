@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simhw.accumulators import Accumulator
+from simhw.accumulators.scaled import ScaledAccumulator
 from simhw.errors import InputError
+from simhw.pes import get_pe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +24,9 @@ class Datapath:
     4. plus the bias;
     5. rounded to ``output``, saturating.
 
+    Where ``requantize`` names a rule of :mod:`simhw.gemm.requantize`, steps 2 to 5 are those of integer hardware
+    instead: bias added in int32, the sum scaled and rounded to ``output`` by that rule (:mod:`simhw.gemm.stored`).
+
     Attributes:
         name: entry name.
         description: one sentence.
@@ -33,6 +38,7 @@ class Datapath:
         accumulator: how the products of one group are summed.
         accumulator_from_group: True where the register is an integer as wide as the group size needs.
         output: format of the results.
+        requantize: rule by which int32 sums become codes of ``output``, None where results are floating-point.
         scheme: default scheme (see ``simhw list schemes``).
         source: where the choices come from.
     """
@@ -47,8 +53,16 @@ class Datapath:
     accumulator: Accumulator
     accumulator_from_group: bool = False
     output: str
+    requantize: str | None = None
     scheme: str
     source: str
+
+    @property
+    def block_size(self) -> int | None:
+        """The k per scale that the formats or the accumulator fix, or None."""
+        if isinstance(self.accumulator, ScaledAccumulator):
+            return self.accumulator.scale_block
+        return get_pe(self.pe).block_size
 
     def check_formats(self, activation: str, weight: str) -> None:
         """Raise InputError unless these element formats are multiplied (``weight`` may be that of keys and values)."""

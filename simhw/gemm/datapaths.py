@@ -10,6 +10,7 @@ from typing import Final
 from simhw.accumulators import Exact, Ieee
 from simhw.errors import InputError, unknown_name
 from simhw.gemm.datapath import Datapath
+from simhw.gemm.integer_presets import integer_presets
 from simhw.gemm.presets import presets
 
 _OCP = "OCP Microscaling Formats (MX) v1.0, section 6.2: block dot product, result fp32"
@@ -168,7 +169,7 @@ _LITERALS: Final = (
 
 @cache
 def _catalogue() -> MappingProxyType[str, Datapath]:
-    return MappingProxyType({d.name: d for d in (*_LITERALS, *presets())})
+    return MappingProxyType({d.name: d for d in (*_LITERALS, *integer_presets(), *presets())})
 
 
 DEFAULT_DATAPATHS: Final = (

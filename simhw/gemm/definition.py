@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simhw.accumulators import Exact, IntegerAccumulator, Number, wrap
-from simhw.accumulators.rounding import FLOAT32, Precision, round_to_precision
+from simhw.accumulators.rounding import FLOAT32, FLOAT64, Precision, round_to_precision
 from simhw.accumulators.scaled import ScaledAccumulator
 from simhw.formats import get_element_format
 from simhw.formats.definition import decode_exact
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.operand import Operand
+from simhw.gemm.requantize import get_rule, requantize_exact
+from simhw.gemm.stored import StoredScale
 
 _OUTPUTS = {
     "fp32": FLOAT32,
@@ -23,15 +25,69 @@ _OUTPUTS = {
 }
 
 
-def define(a: Operand, b: Operand, datapath: Datapath, bias: NDArray[np.float32] | None = None) -> NDArray[np.float64]:
-    """Return ``(batch, m, n)`` exact output values for finite operands (weights as the multiplier sees them)."""
+def define(
+    a: Operand,
+    b: Operand,
+    datapath: Datapath,
+    bias: NDArray[np.float32] | None = None,
+    stored: StoredScale | None = None,
+) -> NDArray[np.float64]:
+    """Return ``(batch, m, n)`` exact output values for finite operands (weights as the multiplier sees them).
+
+    ``stored`` says what codes mean where the datapath requantizes; the values are then those of the codes, in fp32.
+    """
     batch, m, _ = a.codes.shape
     n = b.codes.shape[1]
     out = np.empty((batch, m, n), np.float64)
     for index in np.ndindex(batch, m, n):
         added = None if bias is None else Fraction(float(bias[index[2]]))
-        out[index] = float(_output(a, b, datapath, index, added))
+        if stored is not None:
+            code = define_stored(a, b, datapath, index, stored, _bias_code(a, b, index, added))
+            out[index] = float(_multiply(Fraction(code - stored.zero_point), Fraction(stored.scale)))
+        else:
+            out[index] = float(_output(a, b, datapath, index, added))
     return out
+
+
+def define_stored(
+    a: Operand, b: Operand, datapath: Datapath, index: tuple[int, int, int], stored: StoredScale, bias: int = 0
+) -> int:
+    """Return the integer that one output is stored as, where the datapath requantizes."""
+    assert datapath.requantize is not None
+    i, row, column = index
+    left, right = _row_scales(a, b, index)
+    zeros = [0 if o.zero_point is None else int(o.zero_point[i, line, 0]) for o, line in ((a, row), (b, column))]
+    x = [_element(a, i, row, k) - zeros[0] for k in range(a.codes.shape[2])]
+    y = [_element(b, i, column, k) for k in range(a.codes.shape[2])]
+    total = _group_sum(datapath, x, y, a, b)
+    assert isinstance(total, Fraction)
+    held = wrap(int(total - zeros[1] * sum(x)) + bias, 32)
+    precision = FLOAT64 if get_rule(datapath.requantize).scale_type is np.float64 else FLOAT32
+    product = round_to_precision(left * right, precision)
+    assert isinstance(product, Fraction)
+    scale = round_to_precision(product / Fraction(stored.scale), precision)
+    return requantize_exact(
+        held, float(scale), datapath.requantize, zero_point=stored.zero_point, output=datapath.output
+    )
+
+
+def _bias_code(a: Operand, b: Operand, index: tuple[int, int, int], bias: Fraction | None) -> int:
+    """Return the int32 code of a real bias, in units of the product of the operands' scales (computed in fp64)."""
+    if bias is None:
+        return 0
+    left, right = _row_scales(a, b, index)
+    unit = round_to_precision(left * right, FLOAT64)
+    assert isinstance(unit, Fraction)
+    return max(-(2**31), min(2**31 - 1, round(Fraction(float(bias / unit)))))
+
+
+def _row_scales(a: Operand, b: Operand, index: tuple[int, int, int]) -> tuple[Fraction, Fraction]:
+    i, row, column = index
+    left, right = (
+        Fraction(1) if operand.row_scale is None else Fraction(float(operand.row_scale[i, line]))
+        for operand, line in ((a, row), (b, column))
+    )
+    return left, right
 
 
 def _output(a: Operand, b: Operand, datapath: Datapath, index: tuple[int, int, int], bias: Fraction | None) -> Number:

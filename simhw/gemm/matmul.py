@@ -9,19 +9,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.accumulators import Exact
+from simhw.accumulators import IntegerAccumulator
 from simhw.errors import InputError
-from simhw.formats import FloatFormat, QuantizedBlocks, decode, get_element_format
-from simhw.gemm.accumulate import accumulate, block_size, returns_register, take_addend
+from simhw.formats import FloatFormat, IntegerFormat, QuantizedBlocks, decode, get_element_format
+from simhw.gemm.accumulate import Totals, accumulate
+from simhw.gemm.addend import take_addend, take_bias
 from simhw.gemm.codes import take_codes
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.datapaths import get_datapath
-from simhw.gemm.engine import multiply, prepare_weights
+from simhw.gemm.engine import behind_accumulator, prepare_weights
 from simhw.gemm.extent import Extent
 from simhw.gemm.operand import Codes, Operand
 from simhw.gemm.paths.exact import fuse_short_groups
 from simhw.gemm.plan import plan_sum
+from simhw.gemm.register import integer_bits, returns_register
 from simhw.gemm.scales import Axes, Scaling, choose_group_size, scale_columns, scale_rows
+from simhw.gemm.stored import StoredScale, store_integers
+
+FLOAT32_INTEGERS = 24
+"""Integers of up to 24 bits are exact in float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +60,10 @@ def matmul(
     a_scales: Any = None,
     b_scales: Any = None,
     zero_points: Any = None,
+    a_zero_point: int = 0,
     group_size: int | None = None,
+    output_scale: float | None = None,
+    output_zero_point: int = 0,
 ) -> NDArray[Any]:
     """Return ``a @ b (+ c)`` as the datapath's accumulator returns it; no output format rounds it again.
 
@@ -68,15 +77,20 @@ def matmul(
         b_codes: codes of the second operand's format, ``(..., k, n)``, likewise, blocks along the last axis but one.
             Leading axes broadcast as those of :func:`numpy.matmul`.
         datapath: name (see ``simhw list datapaths``) or record.
-        c: addend, broadcast to the result; values of the result's format. Only for accumulators that have one.
+        c: addend, broadcast to the result; values of the result's format. Only for accumulators that have one, and
+            for datapaths that requantize, whose int32 bias it is.
         a_scales: values, ``(..., m, 1)`` (one per row), or ``(..., m, groups)`` where groups of k have their own.
         b_scales: values, ``(..., 1, n)``, or ``(..., groups, n)`` with ``group_size``.
         zero_points: integers to subtract from b's integers, shaped as ``b_scales``.
+        a_zero_point: integer to subtract from all of a's integers (asymmetric activations).
         group_size: k per group; block datapaths (MX, NVFP4) have their own. None: all of k is one group.
+        output_scale: scale of the results, for datapaths that requantize (TFLite, ONNX Runtime, ...) and only for them.
+        output_zero_point: their zero point.
 
     Returns:
-        ``(..., m, n)``, float32; float64 where both operands are integers, nothing is scaled and the largest possible
-        sum needs more than 24 bits, so that an int32 register comes back whole.
+        ``(..., m, n)``, float32; the integers of the output format where the datapath requantizes; float64 where both
+        operands are integers, nothing is scaled and the largest possible sum needs more than 24 bits, so that an int32
+        register comes back whole.
 
     Raises:
         InputError: codes, shapes, scales or an addend that the datapath does not take, each with what it does take.
@@ -93,21 +107,26 @@ def matmul(
     lead = _check_shapes(rows, columns)
     m, k, n = *rows.shape[-2:], columns.shape[-1]
     shape = (*lead, m, n)
-    addend = None if c is None else take_addend(c, shape, record.accumulator)
-    if 0 in shape or k == 0:
+    stored = _stored_scale(record, output_scale, output_zero_point)
+    addend = None if c is None or stored is not None else take_addend(c, shape, record.accumulator)
+    bias = None if c is None or stored is None else take_bias(c, shape).reshape(-1, m, n)
+    if 0 in shape or (k == 0 and stored is None):
         return np.zeros(shape, np.float32) if addend is None else addend
-    block = block_size(record)
+    if k == 0:
+        raise InputError(f"k is 0, {record.name} requantizes sums of at least 1 product; give a longer sum")
+    block = record.block_size
     size = choose_group_size(group_size, block, k)
     a_axes, b_axes = (Axes(lead=lead, rows=count, k=k, group_size=size) for count in (m, n))
     a_scaling = scale_rows(a_scales, a_axes, factor=a_factor, per_group=block is not None)
     b_scaling = scale_columns(b_scales, zero_points, b_axes, factor=b_factor)
     a = _operand(rows, a_format, lead, None if a_scaling.group is None else size, a_scaling)
+    if a_zero_point:
+        a = _with_zero_point(a, a_zero_point, record)
     b = prepare_weights(_operand(columns.swapaxes(-1, -2), b_format, lead, size, b_scaling), record)
-    if isinstance(record.accumulator, Exact) and addend is None and not returns_register(a, b):
-        values: NDArray[Any] = multiply(a, b, replace(record, output="fp32")).values
-    else:
-        values = accumulate(a, b, record, None if addend is None else addend.reshape(-1, m, n))
-    return values.reshape(shape)
+    totals = accumulate(a, b, record, None if addend is None else addend.reshape(-1, m, n))
+    if stored is not None:
+        return store_integers(totals, a, b, record, stored, bias)[0].astype(np.float32).reshape(shape)
+    return _values(totals, a, b).reshape(shape)
 
 
 def plan(
@@ -135,10 +154,50 @@ def plan(
     for label, size in (("m", m), ("n", n), ("k", k)):
         if size < 1:
             raise InputError(f"{label} is {size}, must be at least 1; give the sizes of (m, k) x (k, n)")
-    group = choose_group_size(group_size, block_size(record), k) or k
+    group = choose_group_size(group_size, record.block_size, k) or k
     chosen = plan_sum(record.accumulator, group, *format_extents(record))
     chosen = fuse_short_groups(chosen, record.accumulator, group, -(-k // group))
     return MatmulPlan(kernel=chosen.kernel, why=chosen.why, datapath=record.name, m=m, n=n, k=k, group_size=group)
+
+
+def _with_zero_point(a: Operand, zero_point: int, datapath: Datapath) -> Operand:
+    """Return an operand whose codes all have one zero point."""
+    if isinstance(datapath.accumulator, IntegerAccumulator) or not isinstance(
+        get_element_format(a.format), IntegerFormat
+    ):
+        raise InputError(
+            f"a_zero_point is {zero_point}, datapath {datapath.name} sums {a.format} codes as they are; "
+            "quantize activations symmetrically"
+        )
+    form = get_element_format(a.format)
+    if not form.min_value <= zero_point <= form.max_value:
+        raise InputError(
+            f"a_zero_point is {zero_point}, must be {form.min_value}..{form.max_value}; it is a value of {a.format}"
+        )
+    return replace(a, zero_point=np.full((*a.codes.shape[:2], a.groups), zero_point, np.int32))
+
+
+def _stored_scale(datapath: Datapath, scale: float | None, zero_point: int) -> StoredScale | None:
+    """Return how results are stored, None where the datapath does not requantize."""
+    if datapath.requantize is None:
+        if scale is not None or zero_point:
+            raise InputError(
+                f"output_scale is {scale} and output_zero_point {zero_point}, datapath {datapath.name} does not "
+                "requantize; leave them out"
+            )
+        return None
+    if scale is None:
+        raise InputError(f"output_scale is missing, datapath {datapath.name} stores {datapath.output} codes; give it")
+    return StoredScale(scale=float(scale), zero_point=zero_point)
+
+
+def _values(totals: Totals, a: Operand, b: Operand) -> NDArray[Any]:
+    """Return the sums with row scales; an integer register that fp32 might not hold comes whole in fp64."""
+    if returns_register(a, b) and integer_bits(a, b) > FLOAT32_INTEGERS:
+        return totals.whole()
+    if a.row_scale is None and b.row_scale is None:
+        return totals.to_float32()
+    return behind_accumulator(totals, a, b)[0]
 
 
 def format_extents(datapath: Datapath) -> tuple[Extent, Extent]:

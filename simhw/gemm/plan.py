@@ -88,6 +88,25 @@ def group_sums(
     return canonical_nan(_with_specials(plan, accumulator, a, b, extents, c))
 
 
+def counted_sums(
+    plan: Plan,
+    accumulator: Accumulator,
+    a: Values,
+    b: Values,
+    extents: tuple[Extent, Extent],
+    c: NDArray[np.float32] | None = None,
+) -> tuple[Sums, int]:
+    """Run a plan as :func:`group_sums` does; return also how many sums a saturating register clamped on the way.
+
+    A path that can tell offers ``run_counted``; the count is 0 for all others.
+    """
+    counted = getattr(path_of(accumulator), "run_counted", None)
+    if counted is None or not (extents[0].finite and extents[1].finite):
+        return group_sums(plan, accumulator, a, b, extents, c), 0
+    done = counted(plan, accumulator, a, b, extents, c)
+    return done.sums, done.saturated
+
+
 def canonical_nan(sums: Sums) -> Sums:
     """Return the sums with every NaN made :data:`CANONICAL_NAN`."""
     if sums.dtype == np.float32:

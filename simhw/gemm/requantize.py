@@ -44,6 +44,7 @@ class Rule:
         kernel: function of ``simhw/gemm/kernels/requantize.py`` that does the same on arrays.
         arguments: ``scales`` -> what the kernel takes per column instead of them.
         least, most: scales that the rule takes, ``least <= scale < most``.
+        scale_type: float type in which the library computes a scale from those of operands and results.
     """
 
     description: str
@@ -52,6 +53,7 @@ class Rule:
     arguments: Callable[[NDArray[np.float64]], tuple[NDArray[Any], ...]]
     least: float = 2.0**-62
     most: float = 256.0
+    scale_type: type[np.float32] | type[np.float64] = np.float32
 
 
 def quantize_multiplier(scale: float) -> tuple[int, int]:
@@ -138,12 +140,14 @@ RULES: Final = MappingProxyType(
             define=_double_rounding,
             kernel="round_twice",
             arguments=_multipliers,
+            scale_type=np.float64,
         ),
         "tflite_single_rounding": Rule(
             description="31-bit multiplier, rounded once, ties up",
             define=_single_rounding,
             kernel="round_once",
             arguments=_single_shifts,
+            scale_type=np.float64,
         ),
         "xnnpack_rndnu": Rule(
             description="fp32 scale, exact product, rounded once, ties up",
@@ -200,19 +204,25 @@ def requantize(
     >>> requantize([5, -5, 1000], 0.5, "tflite_single_rounding").view("int8")
     array([  3,  -2, 127], dtype=int8)
     """
-    found, form = get_rule(rule), _integer_format(output)
+    form = _integer_format(output)
+    _check_zero_point(zero_point, form)
+    values = np.clip(round_scaled(sums, scale, rule) + zero_point, form.min_integer_code, form.max_integer_code)
+    return encode(values, form)
+
+
+def round_scaled(sums: Any, scale: Any, rule: str) -> NDArray[np.int64]:
+    """Return int32 sums scaled and rounded to integers, before zero point and clamping (see :func:`requantize`)."""
+    found = get_rule(rule)
     totals = _int32(sums)
     flat = totals.reshape(-1, totals.shape[-1]) if totals.ndim else totals.reshape(1, 1)
     scales = np.broadcast_to(_scales(scale, rule, found), flat.shape[1:])
     if found.kernel == "round_twice":
         _check_left_shift(flat, scales)
-    _check_zero_point(zero_point, form)
     from simhw.gemm.kernels import requantize as kernels
 
     rounded = np.empty(flat.shape, np.int64)
     getattr(kernels, found.kernel)(np.ascontiguousarray(flat), *found.arguments(scales), rounded)
-    values = np.clip(rounded + zero_point, form.min_integer_code, form.max_integer_code)
-    return encode(values, form).reshape(totals.shape)
+    return rounded.reshape(totals.shape)
 
 
 def requantize_exact(total: int, scale: float, rule: str, *, zero_point: int = 0, output: str = "int8") -> int:

@@ -17,7 +17,6 @@ from simhw.accumulators.rounding import FLOAT32, Precision, exponent_of, round_t
 from simhw.accumulators.scaled import ScaledAccumulator
 from simhw.errors import InputError
 from simhw.formats import decode
-from simhw.gemm.accumulate import block_size
 from simhw.gemm.codes import take_codes
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.datapaths import get_datapath
@@ -84,7 +83,8 @@ def trace_dot(a_codes: Any, b_codes: Any, datapath: str | Datapath = "hopper_e4m
     """Return every step of one dot product of two vectors of codes on a datapath.
 
     Steps are shown in full for exact, sequential floating-point (``Ieee``) and aligned (tensor-core) accumulators; for
-    others a step holds what the accumulator returns for the first products. Scales are one.
+    others a step holds what the accumulator returns for the first products. Scales are one. Where the datapath
+    requantizes, the steps end in the register: how it is stored depends on the scales of a layer.
 
     Args:
         a_codes: ``(k,)`` codes of the first operand's format, as :func:`simhw.matmul` takes them.
@@ -108,10 +108,11 @@ def trace_dot(a_codes: Any, b_codes: Any, datapath: str | Datapath = "hopper_e4m
             "that a dot product alone has not; choose the datapath of its multiplier"
         )
     given = None if c == 0 else np.full((1, 1), c)
-    result = float(matmul(left[None], right[:, None], record, given)[0, 0])
+    register = replace(record, requantize=None, output="fp32")
+    result = float(matmul(left[None], right[:, None], register, given)[0, 0])
     formats = (a_format, b_format)
     x, y = (decode(codes, name).astype(np.float64) for codes, name in ((left, a_format), (right, b_format)))
-    block = None if isinstance(record.accumulator, ScaledAccumulator) else block_size(record)
+    block = None if isinstance(record.accumulator, ScaledAccumulator) else record.block_size
     steps: list[Step] = []
     total: Number = Fraction(0)
     for start in range(0, left.size, block or left.size):

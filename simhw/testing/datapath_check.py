@@ -17,12 +17,13 @@ from simhw.accumulators.rounding import FLOAT32, round_to_precision
 from simhw.accumulators.scaled import ScaledAccumulator
 from simhw.errors import InputError
 from simhw.formats import get_element_format
-from simhw.gemm.accumulate import block_size, returns_register
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.datapaths import get_datapath
-from simhw.gemm.definition import define
+from simhw.gemm.definition import define, define_stored
 from simhw.gemm.engine import prepare_weights
 from simhw.gemm.operand import Operand
+from simhw.gemm.register import returns_register
+from simhw.gemm.stored import StoredScale
 from simhw.testing.classes import InputClass
 from simhw.testing.dot_check import LENGTHS, as_number, define_case, describe
 from simhw.testing.operands import stressed_codes, stresses_of
@@ -62,8 +63,9 @@ def check_datapath(
     Args:
         datapath: name or record.
         matmul: the candidate, called as ``matmul(a_codes, b_codes, c, **scales)`` with arrays of codes ``(m, k)`` and
-            ``(k, n)``; ``c`` is None unless ``addend``; ``scales`` is empty but for datapaths with groups of weights
-            or blocks, where half the cases have scales (the keyword arguments of :func:`simhw.matmul`).
+            ``(k, n)``; ``c`` is None unless ``addend``; ``scales`` (the keyword arguments of :func:`simhw.matmul`) is
+            empty but for datapaths with groups of weights or blocks, where half the cases have scales, and for those
+            that requantize, where all have.
         tries: number of products.
         lengths: values of k.
         addend: whether some cases have a ``c``.
@@ -105,6 +107,8 @@ def define_matmul(
     """Return what :func:`simhw.matmul` must return for ``(m, k) x (k, n)`` codes, in fractions."""
     left, right = _operands(a, b, datapath, scales)
     right = prepare_weights(right, datapath)
+    if datapath.requantize is not None:
+        return _define_stored(left, right, datapath, c, scales)
     if isinstance(datapath.accumulator, ScaledAccumulator):
         return _define_scaled(left, right, datapath.accumulator, c)
     groups = max(left.groups, right.groups) > 1 or any(
@@ -132,6 +136,20 @@ def define_matmul(
     return rows
 
 
+def _define_stored(
+    a: Operand, b: Operand, datapath: Datapath, c: NDArray[np.float32] | None, scales: dict[str, Any]
+) -> list[list[Number]]:
+    """Return the integers that requantized sums are stored as."""
+    stored = StoredScale(scale=scales["output_scale"], zero_point=scales.get("output_zero_point", 0))
+    return [
+        [
+            Fraction(define_stored(a, b, datapath, (0, i, j), stored, 0 if c is None else int(c[i, j])))
+            for j in range(b.codes.shape[1])
+        ]
+        for i in range(a.codes.shape[1])
+    ]
+
+
 def _define_scaled(
     a: Operand, b: Operand, accumulator: ScaledAccumulator, c: NDArray[np.float32] | None
 ) -> list[list[Number]]:
@@ -151,7 +169,7 @@ def _define_scaled(
 def _operands(a: NDArray[Any], b: NDArray[Any], datapath: Datapath, scales: dict[str, Any]) -> tuple[Operand, Operand]:
     """Return codes and scales as the engine holds them."""
     k = a.shape[1]
-    block = block_size(datapath)
+    block = datapath.block_size
     size = scales.get("group_size") or (min(block, k) if block else None)
     groups = 1 if size is None else -(-k // size)
     a_scales, b_scales, zero = (scales.get(name) for name in ("a_scales", "b_scales", "zero_points"))
@@ -164,12 +182,14 @@ def _operands(a: NDArray[Any], b: NDArray[Any], datapath: Datapath, scales: dict
         group_size=None if a_scales is None or per_row else size,
         group_scale=None if a_scales is None or per_row else a_scales[None],
         row_scale=a_scales[None, :, 0] if a_scales is not None and per_row else None,
+        zero_point=np.full((1, a.shape[0], 1), scales["a_zero_point"], np.int32) if "a_zero_point" in scales else None,
     )
     right = Operand(
         codes=np.ascontiguousarray(b.T)[None],
         format=datapath.weight,
         group_size=size,
-        group_scale=None if b_scales is None else np.ascontiguousarray(b_scales.T)[None],
+        group_scale=None if b_scales is None or size is None else np.ascontiguousarray(b_scales.T)[None],
+        row_scale=None if b_scales is None or size is not None else b_scales,
         zero_point=None if zero is None else np.ascontiguousarray(zero.T)[None].astype(np.int32),
     )
     return left, right
@@ -179,7 +199,8 @@ def _cases(datapath: Datapath, tries: int, lengths: tuple[int, ...], addend: boo
     """Yield small products, short ones first."""
     rng = np.random.default_rng(seed)
     formats = (datapath.activation, datapath.weight)
-    block = block_size(datapath)
+    block = datapath.block_size
+    stored = datapath.requantize is not None
     scaled = block is not None or datapath.weight == "uint4"
     stresses = stresses_of(*formats)
     if scaled or isinstance(datapath.accumulator, Exact):
@@ -195,6 +216,9 @@ def _cases(datapath: Datapath, tries: int, lengths: tuple[int, ...], addend: boo
         if addend and index % 3 == 0 and not (scaled and index % 2):
             c = (rng.standard_normal((m, n)) * 2.0 ** rng.integers(-8, 12)).astype(np.float16).astype(np.float32)
         scales = _draw_scales(rng, m, n, k, block) if scaled and index % 2 else {}
+        if stored:
+            scales = _draw_stored_scales(rng, m, n, datapath)
+            c = np.rint(c) if c is not None else None
         yield MatmulCase(a=a, b=np.ascontiguousarray(b), c=c, scales=scales, stress=stress)
 
 
@@ -216,6 +240,23 @@ def _draw_scales(rng: np.random.Generator, m: int, n: int, k: int, block: int | 
         "zero_points": rng.integers(0, 16, (groups, n)),
         "group_size": size,
     }
+
+
+def _draw_stored_scales(rng: np.random.Generator, m: int, n: int, datapath: Datapath) -> dict[str, Any]:
+    """Return scales of operands and results, and zero points, for datapaths that requantize."""
+    one, columns, result = (
+        (1 + rng.random(shape)).astype(np.float32) * np.float32(2.0) ** rng.integers(*exponents)
+        for shape, exponents in (((1, 1), (-7, -6)), ((1, n), (-8, -7)), ((), (-10, 5)))
+    )
+    drawn: dict[str, Any] = {
+        "a_scales": np.repeat(one, m, axis=0),
+        "b_scales": columns,
+        "output_scale": float(result),
+        "output_zero_point": int(rng.integers(-128, 128)),
+    }
+    if isinstance(datapath.accumulator, Exact):
+        drawn["a_zero_point"] = int(rng.integers(-128, 128))
+    return drawn
 
 
 def _call(
@@ -244,7 +285,7 @@ def _with_scales(wrong: Disagreement, case: MatmulCase, i: int, j: int) -> Disag
     """Add the scales of one output to its record."""
     found: dict[str, tuple[float, ...]] = {}
     for name, array in case.scales.items():
-        if name == "group_size":
+        if np.ndim(array) == 0:
             found[name] = (float(array),)
         else:
             line = array[i] if name == "a_scales" else array[:, j]
@@ -267,7 +308,7 @@ def _shrunk(matmul: Matmul, datapath: Datapath, case: DotCase, found: Disagreeme
         right, made = outcome(dot)
         return math.isfinite(right) and not same(right, made, sign_of_zero=False)
 
-    if not fails(case):
+    if datapath.requantize is not None or not fails(case):
         return found
     smallest = shrink(case, fails)
     return describe(smallest, found.classes, *outcome(smallest))

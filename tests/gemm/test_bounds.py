@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 from simhw.accumulators import Aligned, Chunked, Exact, Ieee, LsbTruncated, Pairwise, PartialSums, Saturate, Tree
 from simhw.accumulators.amd_fused import AmdFused
 from simhw.accumulators.catalog import accumulator_names, get_accumulator
+from simhw.accumulators.matrix_cores import matrix_core
 from simhw.accumulators.rounding import BFLOAT16, FLOAT16, FLOAT32
+from simhw.accumulators.scaled import ScaledAligned, ScaledGroups
 from simhw.accumulators.tensor_cores import recorded, tensor_core
 from simhw.accumulators.vpmaddubsw import Vpmaddubsw
 from simhw.errors import InputError
 from simhw.formats import decode, encode
 from simhw.gemm.bounds import error_bound, register_limit, sum_width
+from simhw.gemm.datapaths import datapath_names, get_datapath
 from simhw.gemm.one_dot import define_dot
 from simhw.strategies import gemm_operands
 from simhw.testing import InputClass
@@ -30,6 +33,11 @@ ROUNDING = {
     "pairwise fp16": (Pairwise(precision=FLOAT16), ("e2m3", "e2m3")),
     "tree of 8": (Tree(width=8, precision=FLOAT16), ("e2m1", "e3m2")),
     "cdna1": (AmdFused(block=4), ("fp16", "fp16")),
+    "cdna2": (matrix_core("cdna2", "fp16"), ("fp16", "fp16")),
+    "cdna3": (matrix_core("cdna3", "bf16"), ("bf16", "bf16")),
+    "cdna3 fp8": (matrix_core("cdna3", "e4m3fnuz"), ("e4m3fnuz", "e4m3fnuz")),
+    "blackwell mxfp8": (ScaledAligned(minimum_exponents=(-6, -6)), ("e4m3", "e4m3")),
+    "blackwell nvfp4": (ScaledGroups(scale_block=16, scale_format="ue4m3"), ("e2m1", "e2m1")),
     "cut": (LsbTruncated(bits=5, every=8), ("int8", "int8")),
     "hopper e4m3": (tensor_core("hopper", "e4m3", "fp32"), ("e4m3", "e4m3")),
     "hopper e5m2 fp16": (tensor_core("hopper", "e5m2", "fp16"), ("e5m2", "e5m2")),
@@ -112,6 +120,24 @@ def test_bounds_by_hand():
     assert error_bound(Ieee(precision=FLOAT16), 2048, ("e4m3", "e4m3")) is None
     relative = error_bound(tensor_core("hopper", "e4m3", "fp32"), 4096, ("e4m3", "e4m3")).relative
     assert relative == 128 * (33 * Fraction(1, 1 << 13) + Fraction(1, 1 << 13))
+
+
+@pytest.mark.parametrize("name", datapath_names())
+def test_every_datapath_has_a_bound(name):
+    datapath = get_datapath(name)
+    formats = (datapath.activation, datapath.multiplier_weight or datapath.weight)
+    assert error_bound(datapath.accumulator, 128, formats) is not None
+
+
+def test_amd_bounds_are_near_what_can_be_lost():
+    """One product of 1 and seven just below the cut at 2^-24 of fp16: CDNA3 loses all seven."""
+    core = matrix_core("cdna3", "fp16")
+    a, b = [1.0] + [2.0**-12 * (2 - 2**-10)] * 7, [1.0] + [2.0**-13] * 7
+    exact = sum(Fraction(x) * Fraction(y) for x, y in zip(a, b, strict=True))
+    lost = exact - Fraction(core.dot(a, b))
+    bound = error_bound(core, 8, ("fp16", "fp16"))
+    assert lost == exact - 1
+    assert bound.relative * exact / 2 < lost < bound.relative * exact  # no operand is subnormal
 
 
 @pytest.mark.parametrize("name", accumulator_names())

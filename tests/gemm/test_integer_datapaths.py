@@ -7,7 +7,6 @@ import pytest
 
 from simhw.accumulators import Chunked, Cut, Ieee, LsbTruncated, Pairwise, PartialSums, Saturate, Tree, Where
 from simhw.accumulators.rounding import FLOAT16
-from simhw.errors import InputError
 from simhw.gemm.datapaths import get_datapath
 from simhw.gemm.definition import define
 from simhw.gemm.engine import multiply
@@ -70,8 +69,12 @@ def test_formats_alone_prove_the_fp16_register_of_fp8_operands():
     assert "11 + 11 + 1 <= 24" in chosen.why
 
 
-def test_matmul_refuses_zero_points_in_front_of_a_rounding_register():
-    datapath = replace(get_datapath("w4a8_mixpe"), accumulator=Saturate(bits=16), accumulator_from_group=False)
-    codes = np.zeros((8, 8), np.uint8)
-    with pytest.raises(InputError, match=r"zero points were given, the register of 'integer 16 bit, saturating'"):
-        matmul(codes, codes, datapath, b_scales=np.ones((1, 8), np.float32), zero_points=np.ones((1, 8), np.int32))
+@pytest.mark.parametrize("accumulator", ACCUMULATORS, ids=lambda a: a.kind)
+def test_matmul_subtracts_zero_points_behind_the_register_too(accumulator):
+    rng = np.random.default_rng(9)
+    datapath = replace(get_datapath("w4a8_mixpe"), accumulator=accumulator, accumulator_from_group=False)
+    x, q = rng.integers(60, 128, (3, 50)), rng.integers(0, 16, (50, 4))
+    zeros = rng.integers(0, 16, (1, 4))
+    held = [[accumulator.dot_integers(row.tolist(), column.tolist()) for column in q.T] for row in x]
+    expected = np.array(held) - x.sum(axis=1)[:, None] * zeros
+    np.testing.assert_array_equal(matmul(x.astype(np.int8), q, datapath, zero_points=zeros), expected)

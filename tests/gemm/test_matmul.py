@@ -11,7 +11,6 @@ import simhw
 from simhw.accumulators import Exact, Saturate
 from simhw.errors import InputError
 from simhw.formats import decode, encode, get_element_format, quantize_blocks, view_as_dtype
-from simhw.gemm.accumulate import block_size
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.datapaths import datapath_names, get_datapath
 from simhw.gemm.matmul import MatmulPlan
@@ -21,7 +20,8 @@ RNG = np.random.default_rng(3)
 
 
 def takes_addend(name):
-    return not isinstance(get_datapath(name).accumulator, Exact)
+    datapath = get_datapath(name)
+    return datapath.requantize is not None or not isinstance(datapath.accumulator, Exact)
 
 
 @pytest.mark.parametrize("name", datapath_names())
@@ -299,7 +299,7 @@ def test_plan_needs_no_data(name):
     assert isinstance(made, MatmulPlan)
     assert made.kernel
     assert len(made.why) > 20
-    block = block_size(get_datapath(name))
+    block = get_datapath(name).block_size
     assert made.group_size == (100 if block is None else block)
 
 

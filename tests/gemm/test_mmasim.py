@@ -185,7 +185,7 @@ def run(datapath, a, b, c, scales=(None, None), block=None):
         )
         for codes, form, scale in zip((a, b), (datapath.activation, datapath.weight), scales, strict=True)
     )
-    return accumulate(left, right, datapath, c.astype(np.float32)[None])[0]
+    return accumulate(left, right, datapath, c.astype(np.float32)[None]).to_float32()[0]
 
 
 def assert_equal(got, expected, *, canonical=True):

@@ -72,10 +72,10 @@ def test_infinity_and_nan_reach_only_their_rows_and_columns(name):
     a = encode(rng.standard_normal((1, 5, 70)), form)
     b = encode(rng.standard_normal((1, 6, 70)), weight)
     b[0, 5, 3] = 0
-    clean = accumulate(Operand(codes=a, format=form.name), Operand(codes=b, format=weight.name), datapath)
+    clean = accumulate(Operand(codes=a, format=form.name), Operand(codes=b, format=weight.name), datapath).to_float32()
     a[0, 1, 3], a[0, 2, 65] = form.infinity_code, form.nan_code
     b[0, 4, 7] = weight.infinity_code | weight.sign_bit if weight.infinity_code else 0
-    got = accumulate(Operand(codes=a, format=form.name), Operand(codes=b, format=weight.name), datapath)[0]
+    got = accumulate(Operand(codes=a, format=form.name), Operand(codes=b, format=weight.name), datapath).to_float32()[0]
     rows, columns = [0, 3, 4], [0, 1, 2, 3, 5]
     np.testing.assert_array_equal(got[np.ix_(rows, columns)], clean[0][np.ix_(rows, columns)])
     x, y = decode(a[0], form).astype(np.float64), decode(b[0], weight).astype(np.float64)
@@ -96,16 +96,19 @@ def test_an_overflowed_fp16_sum_meets_the_other_infinity():
     a[0, 0, :16], a[0, 0, 31] = 60000, -np.inf
     left = Operand(codes=encode(a, "fp16", overflow="infinity"), format="fp16")
     right = Operand(codes=encode(np.ones_like(a), "fp16"), format="fp16")
-    assert np.isnan(accumulate(left, right, datapath)).all()
+    assert np.isnan(accumulate(left, right, datapath).to_float32()).all()
     first = Operand(codes=left.codes[:, :, :16], format="fp16")
-    assert accumulate(first, Operand(codes=right.codes[:, :, :16], format="fp16"), datapath)[0, 0, 0] == np.inf
+    assert (
+        accumulate(first, Operand(codes=right.codes[:, :, :16], format="fp16"), datapath).to_float32()[0, 0, 0]
+        == np.inf
+    )
 
 
 def test_a_truncating_register_overflows_to_infinity():
     big = encode(np.full((1, 1, 8), 3e38, np.float32), "bf16")
     got = accumulate(
         Operand(codes=big, format="bf16"), Operand(codes=big, format="bf16"), get_datapath("ampere_bf16_fp32")
-    )
+    ).to_float32()
     assert got[0, 0, 0] == np.inf
 
 
@@ -116,7 +119,7 @@ def test_negative_zero_becomes_zero(name):
     left = Operand(codes=np.full((1, 2, 40), sign, np.uint8), format=datapath.activation)
     right = Operand(codes=np.zeros((1, 2, 40), np.uint8), format=datapath.weight)
     c = np.full((1, 2, 2), -0.0, np.float32)
-    assert (accumulate(left, right, datapath, c).view(np.uint32) == 0).all()
+    assert (accumulate(left, right, datapath, c).to_float32().view(np.uint32) == 0).all()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The steps of a dot product: they end in the engine's result, and each says truly what it lost."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -43,7 +44,9 @@ def check(trace):
 def test_steps_end_in_the_engines_result(case):
     name, operands = case
     trace = trace_dot(operands.a[0], operands.b[:, 0], name)
-    got = simhw.matmul(operands.a, operands.b, name)[0, 0]
+    # Where sums are requantized, the trace ends in the register.
+    register = replace(get_datapath(name), requantize=None, output="fp32")
+    got = simhw.matmul(operands.a, operands.b, register)[0, 0]
     assert trace.result == got or (math.isnan(got) and math.isnan(trace.result))
     check(trace)
 
