@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from simhw.circuits.base import Circuit
+from simhw.circuits.float_mac import float_mac
 from simhw.costs import FloatMultiply
 from simhw.formats.catalog import FP16
 from simhw.pes.base import Dequantization, ProcessingElement
@@ -14,6 +16,9 @@ from simhw.pes.structure import FP32_BITS, fp32_accumulation, no_dequantization
 def product(activation_code: int, weight_code: int) -> Fraction:
     """Return the exact product of two codes."""
     return multiply_floats(read_float(activation_code, FP16), read_float(weight_code, FP16))
+
+CIRCUITS = ("one_path",)
+"""One fp32 adder with one path for near and far exponents."""
 
 
 PE = ProcessingElement(
@@ -34,3 +39,10 @@ PE = ProcessingElement(
     dequantization=Dequantization.NONE,
     dequantize_parts=no_dequantization,
 )
+
+
+def circuit(variant: str = CIRCUITS[0]) -> Circuit:
+    """Return the circuit."""
+    return float_mac(
+        name=PE.name, variant=variant, source=PE.source, activation_format=FP16, weight_format=FP16
+    )

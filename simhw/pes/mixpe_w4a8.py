@@ -19,6 +19,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from simhw.circuits.base import Circuit
+from simhw.circuits.float_dequantizer import float_dequantizer
 from simhw.circuits.group_dequantizer import integer_dequantizer
 from simhw.circuits.integer_mac import Integer, IntegerStructure, integer_mac
 from simhw.costs import BitwiseAnd, IntegerAdd, IntegerMultiply, Register
@@ -34,7 +35,9 @@ _STRUCTURES = {
     "multiplier": IntegerStructure.MULTIPLIER,
 }
 _DEQUANTIZERS = ("integer_dequantizer", "integer_dequantizer_naive")
-CIRCUITS = (*_STRUCTURES, *_DEQUANTIZERS)
+FLOAT_DEQUANTIZER = "float_dequantizer"
+"""Behind the PE where the group's scale is a float."""
+CIRCUITS = (*_STRUCTURES, *_DEQUANTIZERS, FLOAT_DEQUANTIZER)
 
 
 def shift_and_add(activation: int, weight_code: int, *, signed: bool) -> int:
@@ -134,6 +137,14 @@ def circuit(
             group_bits=group_bits,
             activation_bits=signed_bits(-128 * group_size, 127 * group_size),
             total_bits=32 if accumulator_bits is None else accumulator_bits,
+        )
+    if variant == FLOAT_DEQUANTIZER:
+        return float_dequantizer(
+            name=name,
+            variant=variant,
+            source=PE.source,
+            group_bits=group_bits,
+            activation_bits=signed_bits(-128 * group_size, 127 * group_size),
         )
     return integer_mac(
         name=name,

@@ -8,6 +8,8 @@ in units of 1/4, at most 144, and 32 of them fit 14 bits with sign. The scale un
 
 from __future__ import annotations
 
+from simhw.circuits.base import Circuit
+from simhw.circuits.block_dot import mxfp4_dot as block_dot
 from simhw.costs import IntegerAdd, Part, Register, Shared
 from simhw.formats.catalog import E2M1
 from simhw.pes.base import Dequantization, DequantizationParts, Dequantizers, ProcessingElement
@@ -25,6 +27,9 @@ def _accumulation(bits: int) -> tuple[Part, ...]:
 def _dequantize_parts(group_size: int) -> DequantizationParts:
     normalise = integer_to_fp32(worst_case_bits(group_size, E2M1.name))
     return DequantizationParts(scale=(IntegerAdd(bits=9), normalise, FP32_ADD, Register(bits=FP32_BITS)))
+
+CIRCUITS = ("bit_heap",)
+"""All products of a block in one bit heap."""
 
 
 PE = ProcessingElement(
@@ -46,3 +51,8 @@ PE = ProcessingElement(
     dequantize_parts=_dequantize_parts,
     block_size=BLOCK,
 )
+
+
+def circuit(variant: str = CIRCUITS[0], *, lanes: int = BLOCK) -> Circuit:
+    """Return the circuit of one block per clock, all lanes side by side."""
+    return block_dot(name=PE.name, variant=variant, source=PE.source, lanes=lanes)

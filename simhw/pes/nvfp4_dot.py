@@ -8,6 +8,8 @@ result is normalised and added to an fp32 sum. The tensors' own fp32 scales mult
 
 from __future__ import annotations
 
+from simhw.circuits.base import Circuit
+from simhw.circuits.block_dot import nvfp4_dot as block_dot
 from simhw.costs import IntegerAdd, IntegerMultiply, Part, Register, Shared
 from simhw.formats.catalog import E2M1
 from simhw.pes.base import Dequantization, DequantizationParts, Dequantizers, ProcessingElement
@@ -36,6 +38,9 @@ def _dequantize_parts(group_size: int) -> DequantizationParts:
         output=(FP32_MULTIPLY,),
     )
 
+CIRCUITS = ("bit_heap",)
+"""All products of a block in one bit heap."""
+
 
 PE = ProcessingElement(
     name="nvfp4_dot",
@@ -56,3 +61,8 @@ PE = ProcessingElement(
     dequantize_parts=_dequantize_parts,
     block_size=BLOCK,
 )
+
+
+def circuit(variant: str = CIRCUITS[0], *, lanes: int = BLOCK) -> Circuit:
+    """Return the circuit of one block per clock, all lanes side by side."""
+    return block_dot(name=PE.name, variant=variant, source=PE.source, lanes=lanes)
