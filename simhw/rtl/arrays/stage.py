@@ -28,12 +28,16 @@ class Stage:
         dequantizer: its circuit, one group's sum per clock.
         one: code of the weight 1, which makes a PE sum activations.
         sum_bits: low bits of a PE's total that are the sum (flags may stand above).
+        group_size: most products of a group, for which registers are wide enough.
+        linear: whether parts of a group may be dequantized one by one, because nothing is rounded.
     """
 
     name: str
     dequantizer: Circuit
     one: int
     sum_bits: int
+    group_size: int
+    linear: bool
 
     @property
     def scales(self) -> tuple[Port, ...]:
@@ -76,6 +80,8 @@ def integer_stage(pe: Circuit, group_size: int) -> Stage:
         ),
         one=1,
         sum_bits=bits,
+        group_size=group_size,
+        linear=True,
     )
 
 
@@ -105,6 +111,8 @@ def float_stage(pe: Circuit, group_size: int) -> Stage:
         ),
         one=1,
         sum_bits=sum_bits,
+        group_size=group_size,
+        linear=False,
     )
 
 
