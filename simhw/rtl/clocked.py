@@ -23,12 +23,14 @@ class Loop:
     Attributes:
         input: port that is fed.
         output: port, driven by registers.
-        sources: ``(clocks, runs)``: the clock whose output it carries, not a later one; -1 for zeros.
+        sources: ``(clocks, runs)``: the clock whose output it carries, not a later one; -1 for none.
+        nothing: the code that it carries then.
     """
 
     input: str
     output: str
     sources: Clocks = field(hash=False)
+    nothing: int = 0
 
 
 def run_clocks(
@@ -68,10 +70,11 @@ def run_clocks(
     nets = [netlist.outputs[name] if name in netlist.outputs else netlist.state[name] for name in outputs]
     ends = _starts(nets)
     received = np.zeros((clocks, sum(map(len, nets))), np.uint64)
-    table = np.zeros((len(loops), 3), np.int64)
+    table = np.zeros((len(loops), 4), np.int64)
     sources = np.full((len(loops), clocks, RUNS), -1, np.int32)
     for row, loop in enumerate(loops):
-        table[row] = (starts[names.index(loop.input)], ends[outputs.index(loop.output)], len(netlist.inputs[loop.input]))
+        first, taken = starts[names.index(loop.input)], ends[outputs.index(loop.output)]
+        table[row] = (first, taken, len(netlist.inputs[loop.input]), loop.nothing)
         sources[row, :, :runs] = loop.sources
     run(
         netlist.kinds,

@@ -21,8 +21,9 @@ def run(kinds, operands, first_gate, inputs, input_nets, state_nets, next_nets, 
         state_nets: net of each register bit, which starts with 0.
         next_nets: net of what it takes next.
         output_nets: net of each output bit.
-        loops: ``(loops, 3)``: first input bit, first output bit, bits of an input that carries what an output was.
-        sources: ``(loops, clocks, RUNS)``: the clock whose output an input carries, -1 for zeros.
+        loops: ``(loops, 4)``: first input bit, first output bit, bits of an input that carries what an output was, and
+            the code that it carries where it was none.
+        sources: ``(loops, clocks, RUNS)``: the clock whose output an input carries, -1 for none.
         outputs: ``(clocks, bits)`` words, receives the outputs.
     """
     nets = np.zeros(first_gate + kinds.shape[0], np.uint64)
@@ -38,11 +39,14 @@ def run(kinds, operands, first_gate, inputs, input_nets, state_nets, next_nets, 
             outputs[clock, bit] = nets[output_nets[bit]]
         for loop in range(loops.shape[0]):
             for bit in range(loops[loop, 2]):
+                nothing = np.uint64(loops[loop, 3] >> bit & 1)
                 word = np.uint64(0)
                 for lane in range(RUNS):
                     source = sources[loop, clock, lane]
+                    taken = nothing
                     if source >= 0:
-                        word |= ((outputs[source, loops[loop, 1] + bit] >> np.uint64(lane)) & one) << np.uint64(lane)
+                        taken = (outputs[source, loops[loop, 1] + bit] >> np.uint64(lane)) & one
+                    word |= taken << np.uint64(lane)
                 nets[input_nets[loops[loop, 0] + bit]] = word
         for gate in range(kinds.shape[0]):
             kind = kinds[gate]

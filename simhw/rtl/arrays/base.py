@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from simhw.arrays import Dataflow, get_dataflow
 from simhw.arrays.base import check_positive
 from simhw.circuits import Circuit, Port
+from simhw.circuits.fixed_point_mac import FLAGS
+from simhw.circuits.float_mac import TOTAL
+from simhw.circuits.float_sums import NEGATIVE_ZERO
 from simhw.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,6 +74,26 @@ def check_sizes(rows: int, columns: int) -> None:
 def total_port(circuit: Circuit) -> Port:
     """Return the accumulator of a PE or dequantizer."""
     return next(port for port in circuit.state if port.name == "total")
+
+
+def sum_bits(pe: Circuit) -> int:
+    """Return the low bits of a PE's total that are its sum; those of a fixed-point sum have flags above."""
+    return total_port(pe).bits - (FLAGS if pe.name == "mixpe_w4a16" else 0)
+
+
+def rounds(pe: Circuit) -> bool:
+    """Return whether a PE's sum is fp32, rounded after every product."""
+    return total_port(pe) == TOTAL
+
+
+def neutral_activation(pe: Circuit) -> int:
+    """Return the activation that, with a weight of 0, leaves every sum as it is: -0 where sums are fp32."""
+    return 1 << (widths(pe)["activation"] - 1) if rounds(pe) else 0
+
+
+def nothing_carried(array: SystolicArray) -> int:
+    """Return the carried sum of the first fold: -0 in fp32, because 0 + -0 is 0."""
+    return NEGATIVE_ZERO if array.stage is None and rounds(array.pe) else 0
 
 
 def widths(circuit: Circuit) -> dict[str, int]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simhw.arrays import Overlap
-from simhw.rtl.arrays.base import Integers, SystolicArray
+from simhw.rtl.arrays.base import Integers, SystolicArray, nothing_carried
 from simhw.rtl.arrays.streams import Problem, Streams, collect, make_streams
 from simhw.rtl.clocked import Clocks, Loop, run_clocks
 from simhw.rtl.clocked_kernel import RUNS
@@ -98,6 +98,7 @@ def _run(
             input=f"carried_{c}",
             output=f"sum_{c}",
             sources=np.stack([_padded(streams.carried[c], clocks, -1) for streams in made], axis=1),
+            nothing=nothing_carried(array),
         )
         for c in range(len(made[0].carried))
     ]

@@ -138,7 +138,8 @@ def _random_codes(form: str, shape: tuple[int, int], rng: np.random.Generator) -
     if form.startswith(("int", "uint")):
         return codes
     near = encode(rng.standard_normal(shape), form).astype(np.int64)
-    usable = np.isfinite(decode(codes, found)) & (rng.random(shape) < 0.5)
+    with np.errstate(invalid="ignore"):
+        usable = np.isfinite(decode(codes, found)) & (rng.random(shape) < 0.5)
     return np.where(usable, codes, near)
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simhw.accumulators import Exact, Ieee
-from simhw.circuits.codes import to_code
-from simhw.circuits.float_mac import TOTAL
-from simhw.circuits.float_sums import fp32_codes, fp32_values
-from simhw.circuits.codes import to_signed
+from simhw.circuits.codes import to_code, to_signed
+from simhw.circuits.float_sums import CANONICAL_NAN, fp32_codes, fp32_values
 from simhw.errors import InputError
 from simhw.formats import get_element_format
 from simhw.gemm.accumulate import accumulate
 from simhw.gemm.datapath import Datapath
-from simhw.gemm.operand import Operand
-from simhw.rtl.arrays.base import Integers, SystolicArray, total_port
+from simhw.gemm.operand import Codes, Operand
+from simhw.pes import pe_names
+from simhw.rtl.arrays.base import Integers, SystolicArray, rounds, sum_bits
 from simhw.rtl.arrays.streams import Problem
 
 EXACT_FLOAT32 = 1 << 24
@@ -24,14 +24,16 @@ EXACT_FLOAT32 = 1 << 24
 def datapath_of(array: SystolicArray) -> Datapath:
     """Return the datapath of an array's PE: the formats of its operands, and its accumulator."""
     activation, weight = (port.meaning for port in array.pe.inputs[:2])
+    # A variant's name begins with its PE's.
+    pe = max((name for name in pe_names() if array.pe.name.startswith(name)), key=len)
     return Datapath(
         name=array.pe.name,
         description=f"the PE {array.pe.name}",
         activation=activation,
         weight=weight,
         attention=weight,
-        pe=array.pe.name.split("_carry")[0],
-        accumulator=Ieee() if total_port(array.pe) == TOTAL else Exact(),
+        pe=pe,
+        accumulator=Ieee() if rounds(array.pe) else Exact(),
         output="fp32",
         scheme="none",
         source=array.pe.source,
@@ -50,12 +52,10 @@ def emulate(array: SystolicArray, problem: Problem) -> Integers:
     """
     a, b = _operands(array, problem)
     chain = array.rows if array.record.sums_along_rows else None
-    totals = accumulate(a, b, datapath_of(array), chain=chain)
-    if totals.sums.dtype.kind != "i" and (array.stage is None or not array.stage.linear):
-        sums = totals.to_float32()[0]
-        if array.stage is None and total_port(array.pe) != TOTAL:
-            return _integers(array, totals.whole()[0])
-        return fp32_codes(sums)
+    with np.errstate(over="ignore", invalid="ignore"):
+        totals = accumulate(a, b, datapath_of(array), chain=chain)
+    if is_float(array):
+        return fp32_codes(totals.to_float32()[0])
     whole = totals.whole()[0]
     if array.stage is not None:
         if np.abs(whole).max() > EXACT_FLOAT32:
@@ -69,20 +69,25 @@ def emulate(array: SystolicArray, problem: Problem) -> Integers:
 
 def same_codes(array: SystolicArray, ours: Integers, theirs: Integers) -> bool:
     """Return whether codes are the same; all NaN of an fp32 sum count as one."""
-    if total_port(array.pe) != TOTAL and (array.stage is None or array.stage.linear):
-        return bool((ours == theirs).all())
-    return bool((_canonical(ours) == _canonical(theirs)).all())
+    if is_float(array):
+        ours, theirs = (np.where(_is_nan(codes), CANONICAL_NAN, codes) for codes in (ours, theirs))
+    return bool((ours == theirs).all())
 
 
-def _canonical(codes: Integers) -> Integers:
-    return np.where(codes < 0, codes, fp32_codes(fp32_values(np.abs(codes)).astype(np.float32)))
+def is_float(array: SystolicArray) -> bool:
+    """Return whether an array's results are fp32."""
+    return rounds(array.pe) if array.stage is None else not array.stage.linear
 
 
-def _integers(array: SystolicArray, values: np.ndarray) -> Integers:
+def _is_nan(codes: Integers) -> NDArray[np.bool_]:
+    return (codes >= 0) & (codes & 0x7FFFFFFF > 0x7F800000)
+
+
+def _integers(array: SystolicArray, values: NDArray[np.float64]) -> Integers:
     """Return exact sums as the code of the PE's register: an integer in units of the formats' last places."""
     formats = [get_element_format(port.meaning) for port in array.pe.inputs[:2]]
     unit = sum(int(form.lsb_exponent) for form in formats)
-    return to_code(np.ldexp(values, -unit).astype(np.int64), total_port(array.pe).bits)
+    return to_code(np.ldexp(values, -unit).astype(np.int64), sum_bits(array.pe))
 
 
 def _operands(array: SystolicArray, problem: Problem) -> tuple[Operand, Operand]:
@@ -101,12 +106,12 @@ def _operands(array: SystolicArray, problem: Problem) -> tuple[Operand, Operand]
     )
 
 
-def _codes(codes: Integers, form: str) -> np.ndarray:
+def _codes(codes: Integers, form: str) -> Codes:
     width = get_element_format(form).bits
     return np.ascontiguousarray(codes[None].astype(np.uint8 if width <= 8 else np.uint16))
 
 
-def _scales(array: SystolicArray, problem: Problem) -> tuple[np.ndarray, np.ndarray]:
+def _scales(array: SystolicArray, problem: Problem) -> tuple[NDArray[np.float64], Integers]:
     """Return scale values and zero points ``(groups, n)``."""
     assert array.stage is not None
     if not array.stage.linear:

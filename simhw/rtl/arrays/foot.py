@@ -12,22 +12,18 @@ import numpy as np
 
 from simhw.circuits import Circuit, Codes, Port, require_rtl
 from simhw.circuits.codes import to_code
-from simhw.circuits.fixed_point_mac import FLAGS
-from simhw.circuits.float_mac import TOTAL
 from simhw.circuits.float_sums import add_to_fp32, fp32_values
-from simhw.rtl.arrays.base import Integers, total_port
+from simhw.rtl.arrays.base import Integers, rounds, sum_bits, total_port
 
 
 def join(pe: Circuit) -> Circuit:
     """Return the adder that joins chains of a PE: of integers (with the flags of a fixed-point sum), or in fp32."""
     total = total_port(pe)
-    flags = FLAGS if pe.name == "mixpe_w4a16" else 0
-    floating = total == TOTAL
+    bits, floating = sum_bits(pe), rounds(pe)
 
     def step(codes: Codes) -> dict[str, Integers]:
         if floating:
             return {"total": add_to_fp32(codes["carried"], fp32_values(codes["chain"]))}
-        bits = total.bits - flags
         added = to_code(to_code(codes["chain"], bits) + to_code(codes["carried"], bits), bits)
         return {"total": added | (codes["chain"] >> bits | codes["carried"] >> bits) << bits}
 
@@ -35,7 +31,7 @@ def join(pe: Circuit) -> Circuit:
         require_rtl()
         from simhw.rtl.arrays.cells import FloatJoin, IntegerJoin
 
-        return FloatJoin() if floating else IntegerJoin(total.bits, flags)
+        return FloatJoin() if floating else IntegerJoin(total.bits, total.bits - bits)
 
     return Circuit(
         name=f"{pe.name}_join",

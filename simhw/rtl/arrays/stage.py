@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simhw.circuits import Circuit, Port
-from simhw.circuits.fixed_point_mac import FLAGS
 from simhw.circuits.float_dequantizer import float_dequantizer
 from simhw.circuits.group_dequantizer import integer_dequantizer
 from simhw.errors import InputError
 from simhw.formats.catalog import FP16
 from simhw.pes.base import signed_bits
-from simhw.rtl.arrays.base import total_port, widths
+from simhw.rtl.arrays.base import sum_bits, total_port, widths
 
 _FROM_WITHIN = frozenset({"group_sum", "activation_sum", "first", "enable"})
 """Inputs of a dequantizer that come from within the array; the others are scales and zero points."""
@@ -94,10 +93,10 @@ def float_stage(pe: Circuit, group_size: int) -> Stage:
         InputError: the PE sums neither integers nor fixed point.
     """
     if pe.name == "mixpe_w4a16":
-        sum_bits = total_port(pe).bits - FLAGS
-        group_bits, activation_bits, unit = sum_bits + 1, sum_bits, FP16.lsb_exponent
+        bits = sum_bits(pe)
+        group_bits, activation_bits, unit = bits + 1, bits, FP16.lsb_exponent
     else:
-        sum_bits = group_bits = _integer_sum(pe)
+        bits = group_bits = _integer_sum(pe)
         activation_bits, unit = _activation_bits(group_size), 0
     return Stage(
         name="float_dequantizer",
@@ -110,7 +109,7 @@ def float_stage(pe: Circuit, group_size: int) -> Stage:
             unit=unit,
         ),
         one=1,
-        sum_bits=sum_bits,
+        sum_bits=bits,
         group_size=group_size,
         linear=False,
     )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from simhw.arrays import Overlap
 from simhw.errors import InputError
-from simhw.rtl.arrays.base import Integers, SystolicArray
+from simhw.rtl.arrays.base import Integers, SystolicArray, neutral_activation
 
 CONVENTIONS = (Overlap.PER_FOLD, Overlap.DOUBLE_BUFFERED)
 """Those that these arrays follow: sums do not wait in the PEs to be shifted out (NONE), nor do buses collide (ONCE)."""
@@ -136,7 +136,7 @@ def _output_stationary(array: SystolicArray, problem: Problem, overlap: Overlap)
 def _weight_stationary(array: SystolicArray, problem: Problem, overlap: Overlap) -> Streams:
     m, n, k = problem.shape
     rows, columns = array.rows, array.columns
-    record = _Recorder(array)
+    record, neutral = _Recorder(array), neutral_activation(array.pe)
     places: list[list[tuple[int, int]]] = [[] for _ in range(columns)]
     reads: list[dict[int, int]] = [{} for _ in range(columns)]
     groups = _pieces(k, problem.group_size or k)
@@ -163,7 +163,7 @@ def _weight_stationary(array: SystolicArray, problem: Problem, overlap: Overlap)
                 _give_scales(record, array, problem, begin, left, group)
             for i in range(m):
                 for r in range(rows):
-                    activation = problem.activations[i, elements[r]] if r < len(elements) else 0
+                    activation = problem.activations[i, elements[r]] if r < len(elements) else neutral
                     record.give(begin + i, f"activation_{r}", activation)
                 record.give(begin + i, "enable", 1)
                 if array.stage is not None:
