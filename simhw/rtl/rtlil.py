@@ -52,6 +52,8 @@ def _heading(circuit: Circuit) -> list[str]:
         f"// variant: {circuit.variant}" + (f"; {sizes}" if sizes else ""),
         f"// clock cycles per multiply-accumulate: {circuit.cycles}; reset is synchronous",
     ]
-    for kind, ports in (("input", circuit.inputs), ("register", circuit.state), ("output", circuit.outputs)):
+    # Registers of parts stand in modules of their own.
+    registers = () if circuit.parts else circuit.state
+    for kind, ports in (("input", circuit.inputs), ("register", registers), ("output", circuit.outputs)):
         lines += [f"// {kind} {port.name}[{port.bits - 1}:0]: {port.meaning}" for port in ports]
     return lines

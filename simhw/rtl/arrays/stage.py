@@ -62,6 +62,8 @@ class Stage:
 def integer_stage(pe: Circuit, group_size: int) -> Stage:
     """Return the all-integer dequantizer behind ``mixpe_w4a8``: scale and scaled zero point are int8.
 
+    Behind a PE whose multiplier is left to synthesis, those of the dequantizer are too.
+
     Raises:
         InputError: the PE sums no integers.
     """
@@ -72,7 +74,7 @@ def integer_stage(pe: Circuit, group_size: int) -> Stage:
             name=f"{pe.name}_integer_dequantizer",
             variant="integer_dequantizer",
             source="progressive group quantization of QServe, arXiv 2405.04532",
-            behavioural=False,
+            behavioural=pe.variant == "multiplier",
             group_bits=bits,
             activation_bits=_activation_bits(group_size),
             total_bits=RUNNING_BITS,
