@@ -37,7 +37,7 @@ def bit_plane_lanes(
             (codes["activation"] >> lane & 1) * to_signed(codes[f"weight_{lane}"], WEIGHT_BITS) for lane in range(lanes)
         )
         term = np.where(codes["negative"] == 1, -plane, plane) << codes["place"]
-        return to_code(total * (1 - first) + term, accumulator_bits)
+        return to_code(np.where(first == 1, 0, total) + term, accumulator_bits)
 
     def update() -> FrameUpdate:
         from simhw.circuits.bit_serial_update import add_bit_plane
@@ -70,8 +70,9 @@ def term_mac(*, name: str, variant: str, source: str, accumulator_bits: int) -> 
 
     def next_total(codes: Codes, first: Integers, total: Integers) -> Integers:
         valid, negative, doubled = (codes["term"] >> place & 1 for place in range(3))
-        value = to_signed(codes["activation"], 8) * valid * (1 + doubled) * (1 - 2 * negative)
-        return to_code(total * (1 - first) + (value << 2 * (codes["term"] >> 3)), accumulator_bits)
+        value = to_signed(codes["activation"], 8) * valid * (1 + doubled)
+        value = np.where(negative == 1, -value, value)
+        return to_code(np.where(first == 1, 0, total) + (value << 2 * (codes["term"] >> 3)), accumulator_bits)
 
     def update() -> FrameUpdate:
         from simhw.circuits.bit_serial_update import add_term
@@ -110,7 +111,7 @@ def term_encoder(*, name: str, variant: str, source: str) -> Circuit:
         valid = (waiting != 0).astype(np.int64)
         term = valid + 2 * (digit < 0) + 4 * (np.abs(digit) == 2) + 8 * place
         ready = waiting == lowest
-        nonzero = sum((_digit(codes["weight"], np.int64(index)) != 0).astype(np.int64) << index for index in range(DIGITS))
+        nonzero = sum((_digit(codes["weight"], index) != 0).astype(np.int64) << index for index in range(DIGITS))
         return {
             "weight_q": np.where(ready, codes["weight"], held),
             "waiting": np.where(ready, nonzero, waiting - lowest),
@@ -145,7 +146,7 @@ def term_encoder(*, name: str, variant: str, source: str) -> Circuit:
     )
 
 
-def _digit(weight: Integers, place: Integers) -> Integers:
+def _digit(weight: Integers, place: Integers | int) -> Integers:
     """Return the radix-4 Booth digit at 4^place."""
     bits = to_signed(weight, WEIGHT_BITS) << 1 >> 2 * place
     return (bits & 1) + (bits >> 1 & 1) - 2 * (bits >> 2 & 1)

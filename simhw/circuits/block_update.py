@@ -69,7 +69,7 @@ def _block_sum(module: Module, operands: Mapping[str, Value], lanes: int) -> tup
     heap = BitHeap(module, bits + 1, "block")
     for lane in range(lanes):
         product = multiply_e2m1(module, operands[f"activation_{lane}"], operands[f"weight_{lane}"], f"product_{lane}")
-        add_product(heap, product)
+        add_product(module, heap, product, f"product_{lane}")
     total = heap.sum()
     sign = total[-1]
     magnitude = (total[:-1] ^ sign.replicate(bits)) + sign

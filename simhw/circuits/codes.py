@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 
 def to_signed(codes: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
-    """Return the two's-complement integers of ``codes``."""
-    return codes - ((codes >> (bits - 1) & 1) << bits)
+    """Return the two's-complement integers of ``codes``: the top bit is shifted to the sign of int64 and back."""
+    return codes << (64 - bits) >> (64 - bits)
 
 
 def to_code(values: NDArray[np.int64], bits: int) -> NDArray[np.int64]:

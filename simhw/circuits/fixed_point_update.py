@@ -24,7 +24,7 @@ def shift_into_sum(fmt: FloatFormat, *, weight_signed: bool, sum_bits: int) -> U
     def update(module: Module, activation: Value, weight: Value, first: Value, total: Value) -> Value:
         fields = unpack(module, activation, fmt, "activation")
         special = named(module, "special", fields.infinite | fields.nan)
-        gated = weight & (~special).replicate(len(weight))
+        gated = named(module, "gated_weight", weight & (~special).replicate(len(weight)))
         heap = BitHeap(module, len(fields.significand) + len(weight), "product")
         add_and_products(heap, fields.significand, gated, multiplicand_signed=False, multiplier_signed=weight_signed)
         # Exponents count from 1: the lowest place of what was shifted is always 0 and falls away.

@@ -26,7 +26,7 @@ _DISTANCE = 5
 
 def add_to_fp32(module: Module, total: Value, term: Term, name: str = "add") -> Value:
     """Return the fp32 code of ``total + term``: subnormals, infinities, signed zeros and the canonical NaN included."""
-    old = fp32_term(module, total, f"{name}_total")
+    old = fp32_term(module, named(module, f"{name}_total", total), f"{name}_total")
     difference = named(module, f"{name}_difference", (old.exponent - term.exponent).as_unsigned())
     term_above = named(module, f"{name}_term_above", difference[-1])
     distance = _distance(module, difference, term_above, name)
@@ -44,7 +44,7 @@ def add_to_fp32(module: Module, total: Value, term: Term, name: str = "add") -> 
         module, magnitude, named(module, f"{name}_exponent", exponent), FP32, name, negative=negative
     )
     sign = Mux(nothing, old.sign & term.sign, Mux(term_above, term.sign, old.sign) ^ negative)
-    infinite = old.infinite | term.infinite
+    infinite = named(module, f"{name}_infinite", old.infinite | term.infinite)
     return assemble(
         module,
         finite,
@@ -63,7 +63,7 @@ def _exponent_bits(term: Term) -> int:
 
 def _distance(module: Module, difference: Value, term_above: Value, name: str) -> Value:
     """Return the places of alignment, less one where the term is above; 31 stands for all beyond."""
-    inverted = difference[:-1] ^ term_above.replicate(len(difference) - 1)
+    inverted = named(module, f"{name}_inverted", difference[:-1] ^ term_above.replicate(len(difference) - 1))
     far = inverted[_DISTANCE:].any()
     return named(module, f"{name}_distance", inverted[:_DISTANCE] | far.replicate(_DISTANCE))
 

@@ -25,7 +25,7 @@ def scale_and_add(unit: int) -> FrameUpdate:
         heap.add_unsigned(group_sum)
         # -z s = z ~s + z: the inverted sum of activations, and the zero point once more.
         zero = operands["zero"]
-        inverted = ~operands["activation_sum"]
+        inverted = named(module, "inverted_sum", ~operands["activation_sum"])
         add_and_products(heap, inverted, zero, multiplicand_signed=True, multiplier_signed=False)
         heap.add_unsigned(zero)
         factor = fixed_to_factor(module, heap.sum(), unit, "group")

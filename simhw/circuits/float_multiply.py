@@ -91,18 +91,18 @@ def multiply_fp32(module: Module, left: Factor, right: Factor, name: str) -> Val
     # Exponent field, less one, of a number whose top bit is that of the product.
     below = named(module, f"{name}_below", (left.exponent + right.exponent - FP32.bias).as_unsigned())
     negative = below[-1]
-    distance = named(module, f"{name}_distance", ((~below) + 1)[: len(below)])
+    distance = named(module, f"{name}_distance", (-below)[: len(below)])
     far = distance[_DENORMALISE:].any()
     places = (distance[:_DENORMALISE] | far.replicate(_DENORMALISE)) & negative.replicate(_DENORMALISE)
     moved, lost = shift_right_sticky(module, head, named(module, f"{name}_places", places), f"{name}_denormalise")
     leads = named(module, f"{name}_leads", moved[-1])
     up = named(module, f"{name}_up_one", ~leads & ~negative & below.any())
-    whole = Cat(tail | lost, moved)
+    whole = named(module, f"{name}_whole", Cat(tail | lost, moved))
     shifted = named(module, f"{name}_shifted", Mux(up, Cat(Const(0, 1), whole[:-1]), whole))
-    zero = left.zero | right.zero
+    zero = named(module, f"{name}_zero", left.zero | right.zero)
     field = named(module, f"{name}_field", (below - up)[: len(below)] & (~(negative | zero)).replicate(len(below)))
     finite = round_and_pack(module, shifted, field, FP32, name)
-    infinite = left.infinite | right.infinite
+    infinite = named(module, f"{name}_infinite", left.infinite | right.infinite)
     return assemble(
         module,
         finite,

@@ -29,7 +29,8 @@ class QuarterProduct:
 
 def multiply_e2m1(module: Module, activation: Value, weight: Value, name: str) -> QuarterProduct:
     """Return the exact product of two E2M1 codes."""
-    (left, left_places), (right, right_places) = _decode(activation), _decode(weight)
+    left, left_places = _decode(module, activation, f"{name}_activation")
+    right, right_places = _decode(module, weight, f"{name}_weight")
     significand = multiply_significands(module, left, right, f"{name}_significand")
     places = named(module, f"{name}_places", (left_places + right_places)[:3])
     return QuarterProduct(
@@ -38,14 +39,15 @@ def multiply_e2m1(module: Module, activation: Value, weight: Value, name: str) -
     )
 
 
-def add_product(heap: BitHeap, product: QuarterProduct) -> None:
+def add_product(module: Module, heap: BitHeap, product: QuarterProduct, name: str) -> None:
     """Put a product into a heap: inverted where it is negative, with the missing one and a sign of its own weight."""
-    heap.add_unsigned(product.magnitude ^ product.sign.replicate(PRODUCT_BITS))
+    heap.add_unsigned(named(module, f"{name}_signed", product.magnitude ^ product.sign.replicate(PRODUCT_BITS)))
     heap.add_bit(0, product.sign)
     heap.add_bit(PRODUCT_BITS, product.sign, negative=True)
 
 
-def _decode(code: Value) -> tuple[Value, Value]:
+def _decode(module: Module, code: Value, name: str) -> tuple[Value, Value]:
     """Return significand and shift; exponent fields 0 and 1 shift by no place, 2 by one, 3 by two."""
     mantissa, field = code[0], code[1:3]
-    return Cat(mantissa, field.any()), Cat(field[1] & ~field[0], field.all())
+    significand = named(module, f"{name}_significand", Cat(mantissa, field.any()))
+    return significand, named(module, f"{name}_places", Cat(field[1] & ~field[0], field.all()))

@@ -33,11 +33,11 @@ def fused_products(codes: Codes) -> Integers:
     for a_mode, a_bits in enumerate(WIDTH_BITS):
         for w_mode, w_bits in enumerate(WIDTH_BITS):
             chosen = (codes["activation_mode"] == a_mode) & (codes["weight_mode"] == w_mode)
-            of_mode = {name: values[chosen] for name, values in codes.items()}
-            total[chosen] = sum(
-                _element(of_mode, "activation", a_bits, product) * _element(of_mode, "weight", w_bits, product)
+            products = sum(
+                _element(codes, "activation", a_bits, product) * _element(codes, "weight", w_bits, product)
                 for product in range(64 // (a_bits * w_bits))
             )
+            total = np.where(chosen, products, total)
     return total
 
 
@@ -57,7 +57,7 @@ def fused_bricks(*, name: str, variant: str, source: str, accumulator_bits: int)
     """
 
     def next_total(codes: Codes, first: Integers, total: Integers) -> Integers:
-        return to_code(total * (1 - first) + fused_products(codes), accumulator_bits)
+        return to_code(np.where(first == 1, 0, total) + fused_products(codes), accumulator_bits)
 
     def update() -> FrameUpdate:
         from simhw.circuits.fused_bricks_update import fuse

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from simhw.circuits.base import Circuit, Codes, Port
 from simhw.circuits.codes import to_code, to_signed
 from simhw.circuits.mac_record import Integers, frame_circuit
@@ -43,7 +45,7 @@ def integer_dequantizer(
     def next_total(codes: Codes, first: Integers, total: Integers) -> Integers:
         value = {port: to_signed(codes[port], width) for port, width in bits.items()}
         term = value["scale"] * value["group_sum"] + value["scaled_zero"] * value["activation_sum"]
-        return to_code(total * (1 - first) + term, total_bits)
+        return to_code(np.where(first == 1, 0, total) + term, total_bits)
 
     def update() -> FrameUpdate:
         from simhw.circuits import integer_update

@@ -21,19 +21,26 @@ def named(module: Module, name: str, value: Value) -> Any:
 def leading_zeros(module: Module, value: Value, name: str) -> tuple[Value, Value]:
     """Return ``(count, none)``: zeros above the highest one, and whether there is no one (the count is free then)."""
     width = 1 << (len(value) - 1).bit_length()
-    word = Cat(Const(0, width - len(value)), value) if width > len(value) else value
-    bits = [word[place] for place in reversed(range(width))]
-    nodes: list[tuple[list[Value], Value]] = [([], ~bit) for bit in bits]
+    word = named(module, f"{name}_zero_bits", ~(Cat(Const(0, width - len(value)), value) if width > len(value) else value))
+    nodes: list[tuple[list[Value], Value]] = [([], word[place]) for place in reversed(range(width))]
     while len(nodes) > 1:
-        nodes = [_merge(high, low) for high, low in zip(nodes[::2], nodes[1::2], strict=True)]
+        pairs = zip(nodes[::2], nodes[1::2], strict=True)
+        nodes = [
+            _merge(module, high, low, f"{name}_of_{2 * width // len(nodes)}_{index}")
+            for index, (high, low) in enumerate(pairs)
+        ]
     count, none = nodes[0]
-    return named(module, f"{name}_zeros", Cat(*count)), named(module, f"{name}_none", none)
+    return named(module, f"{name}_zeros", Cat(*count)), none
 
 
-def _merge(high: tuple[list[Value], Value], low: tuple[list[Value], Value]) -> tuple[list[Value], Value]:
+def _merge(
+    module: Module, high: tuple[list[Value], Value], low: tuple[list[Value], Value], name: str
+) -> tuple[list[Value], Value]:
+    """Join the counts of two halves; a half without a one hands over to the other."""
     (high_count, high_none), (low_count, low_none) = high, low
     count = [Mux(high_none, lower, upper) for upper, lower in zip(high_count, low_count, strict=True)]
-    return [*count, high_none], high_none & low_none
+    held = named(module, f"{name}_count", Cat(*count)) if count else Const(0, 0)
+    return [*held, high_none], named(module, f"{name}_none", high_none & low_none)
 
 
 def shift_left(module: Module, value: Value, distance: Value, name: str, fill: Value | None = None) -> Value:
