@@ -114,20 +114,25 @@ def gates_of(text: str, circuit: Circuit) -> Netlist:
 
 @lru_cache(maxsize=64)
 def _gate_json(text: str, name: str) -> str:
+    # Where modules are instantiated, each is reduced once, and nothing is merged in the wiring between them: equal
+    # registers of neighbours stay apart, as they are declared.
+    several = text.count("\nmodule ") > 1
+    optimise = f"opt -noff * {name} %d" if several else "opt -noff"
     passes = [
         "read_rtlil in.il",
         "proc",
-        "flatten",
-        "opt -noff",
+        *([] if several else ["flatten"]),
+        optimise,
         "alumacc",
-        "opt -noff",
+        optimise,
         "techmap",
-        "opt -noff",
+        optimise,
         "dffunmap",
         "opt_expr -mux_bool",
         "simplemap",
         "opt_expr",
         "opt_clean",
+        *(["flatten"] if several else []),
         "write_json out.json",
     ]
     return run_yosys(passes, {"in.il": text}, ["out.json"], what=f"reduce {name} to gates")["out.json"]
@@ -157,7 +162,9 @@ def _cut(name: str, text: str, state: Mapping[str, int], outputs: set[str]) -> N
             nets[bit] = len(nets) - 1  # two names stand for net 0
         return tuple(nets[bit] for bit in bits)
 
-    cells = [(cell["type"].strip("$_"), cell["connections"]) for cell in module["cells"].values()]
+    # Yosys leaves a cell without pins where a module was flattened.
+    found_cells = (cell for cell in module["cells"].values() if cell["connections"])
+    cells = [(cell["type"].strip("$_"), cell["connections"]) for cell in found_cells]
     registers = {c["Q"][0]: c["D"][0] for kind, c in cells if kind.startswith("DFF")}
     for port, found in module["ports"].items():
         if found["direction"] == "input" and port != _CLOCK:
