@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.accumulators import Accumulator, Exact, Ieee, IntegerAccumulator
-from simhw.accumulators.scaled import ScaledAccumulator
+from simhw.accumulators import Accumulator, Exact, Ieee
 from simhw.errors import InputError
 from simhw.formats import decode, get_element_format
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.extent import Extent, extent_of
 from simhw.gemm.integer_scales import SUM_BITS, fold_scales, sum_scaled_groups
+from simhw.gemm.kernels.dots import has_dot_products
 from simhw.gemm.operand import Operand, Values
 from simhw.gemm.paths.exact import BLOCK_FP32, BLOCK_FP64, SHORT_GROUP, block_sums, fuse_short_groups, plan_int8
-from simhw.gemm.paths.int8 import exact_here, small_integers, worthwhile
-from simhw.gemm.plan import Plan, Sums, canonical_nan, counted_sums, plan_sum
+from simhw.gemm.paths.int8 import INT8_GROUPS, WORD, exact_here, scaled_dots, small_integers, worthwhile
+from simhw.gemm.plan import Plan, Sums, canonical_nan, counted_sums, is_integer, is_scaled, plan_sum
 from simhw.gemm.register import fit, may_wrap, subtract, zero_term
 from simhw.gemm.scaled_sums import scaled_sums
 from simhw.gemm.threads import over_rows
@@ -83,8 +83,8 @@ def accumulate(
         return _integer_scales(a, b, datapath, c)
     accumulator = datapath.accumulator
     slices = (b if b.group_size else a).group_slices()
-    values, extents, plan = _prepare(a, b, accumulator, slices[0].stop)
-    if isinstance(accumulator, ScaledAccumulator):
+    values, extents, plan = _prepare(a, b, accumulator, slices[0].stop, len(slices))
+    if is_scaled(accumulator):
         plan, inside = scaled_sums(accumulator, (a, b), values, extents, c)
         return Totals(sums=inside, unit=0, overflows=0, plan=plan)
     scales = _group_scales(a, b)
@@ -92,6 +92,9 @@ def accumulate(
         sums, overflows = _group_sum(plan, datapath, values, extents, (slices[0], 0), b, c, chain)
         return Totals(sums=sums, unit=extents[0].unit + extents[1].unit, overflows=overflows, plan=plan)
     plan = fuse_short_groups(plan, accumulator, slices[0].stop, len(slices))
+    if plan.kernel == INT8_GROUPS:
+        done = scaled_dots(*values, scales, slices[0].stop, extents[0].unit + extents[1].unit)
+        return Totals(sums=done, unit=0, overflows=0, plan=plan)
     if plan.kernel in (BLOCK_FP32, BLOCK_FP64):
         fused = canonical_nan(block_sums(plan, *values, scales, slices[0].stop))
         return Totals(sums=fused, unit=0, overflows=0, plan=plan)
@@ -125,19 +128,34 @@ def _integer_scales(a: Operand, b: Operand, datapath: Datapath, c: NDArray[np.fl
 
 
 def _prepare(
-    a: Operand, b: Operand, accumulator: Accumulator, k: int
+    a: Operand, b: Operand, accumulator: Accumulator, k: int, groups: int
 ) -> tuple[tuple[Any, Any], tuple[Extent, Extent], Plan]:
-    """Return the operands' values, what is known of them, and the plan for groups of ``k``."""
-    if isinstance(accumulator, Exact) and k > SHORT_GROUP and worthwhile(a.codes.shape[1], b.codes.shape[1], k):
-        first, second = small_integers(a), small_integers(b)
-        if first is not None and second is not None and exact_here():
-            plan = plan_int8(k, first[1], second[1])
-            if plan is not None:
-                return (first[0], second[0]), (first[1], second[1]), plan
-    held = isinstance(accumulator, IntegerAccumulator)  # sums codes as they are, zero points come off behind it
+    """Return the operands' values, what is known of them, and the plan for ``groups`` groups of ``k``."""
+    if isinstance(accumulator, Exact):
+        small = _small_integers(a, b, accumulator, k, groups)
+        if small is not None:
+            return small
+    held = is_integer(accumulator)  # sums codes as they are, zero points come off behind it
     values = a.integers(), decode(b.codes, get_element_format(b.format)) if held else b.integers()
     extents = (extent_of(values[0], _unit(a)), extent_of(values[1], _unit(b)))
     return values, extents, plan_sum(accumulator, k, *extents)
+
+
+def _small_integers(
+    a: Operand, b: Operand, accumulator: Exact, k: int, groups: int
+) -> tuple[tuple[Any, Any], tuple[Extent, Extent], Plan] | None:
+    """Return what :func:`_prepare` does where operands are int8 in units and kernels of int8 are worth it."""
+    scaled = groups > 1 and k % WORD == 0 and has_dot_products()
+    if not scaled and (k <= SHORT_GROUP or not worthwhile(a.codes.shape[1], b.codes.shape[1], k)):
+        return None
+    first, second = small_integers(a), small_integers(b)
+    if first is None or second is None or not exact_here():
+        return None
+    extents = first[1], second[1]
+    plan = plan_int8(k, *extents, scaled=scaled and not may_wrap(accumulator, extents, k, b))
+    if plan is None or (plan.kernel != INT8_GROUPS and k <= SHORT_GROUP):
+        return None
+    return (first[0], second[0]), extents, plan
 
 
 def _group_sum(
@@ -158,7 +176,7 @@ def _group_sum(
     if may_wrap(accumulator, extents, ks.stop - ks.start, b):
         assert isinstance(accumulator, Exact)
         return fit(sums, accumulator, extents, zero_term(x, b, ks, group))
-    if isinstance(accumulator, IntegerAccumulator):
+    if is_integer(accumulator):
         sums = subtract(sums, extents, zero_term(x, b, ks, group))
     return sums, overflows
 
@@ -225,7 +243,7 @@ def _is_scaled(a: Operand, b: Operand, accumulator: Accumulator) -> bool:
     """Return whether anything is applied to sums behind the accumulator."""
     rows = a.row_scale is not None or b.row_scale is not None
     groups = max(a.groups, b.groups) > 1 or a.group_scale is not None or b.group_scale is not None
-    return rows or (groups and not isinstance(accumulator, ScaledAccumulator))
+    return rows or (groups and not is_scaled(accumulator))
 
 
 def _unit(operand: Operand) -> int:

@@ -24,9 +24,16 @@ from simhw.errors import InputError
 from simhw.formats.rounding import Rounding
 from simhw.gemm.extent import Extent, extent_of
 from simhw.gemm.integer_sums import SGEMM_CHUNKS
+from simhw.gemm.kernels.dots import has_dot_products
 from simhw.gemm.paths import saturate
 from simhw.gemm.paths.exact import SGEMM
+from simhw.gemm.paths.int8 import INT8
 from simhw.gemm.plan import Plan, group_sums, plan_sum
+
+BYTES = INT8 if has_dot_products() else SGEMM
+"""The kernel of exact sums of bytes that fp32 holds."""
+WORDS = saturate.SATURATE_INT32 if has_dot_products() else saturate.SATURATE_FP32
+"""The kernel of a saturating register of 18 to 25 bits."""
 
 
 def check(accumulator, a, b, c=None, kernels=(), unit=0):
@@ -45,7 +52,7 @@ def check(accumulator, a, b, c=None, kernels=(), unit=0):
     ]
     for kernel in (chosen.kernel, *kernels):
         got = group_sums(Plan(kernel=kernel, why="forced"), accumulator, x, y, extents, start)[0]
-        integers = got if got.dtype == np.int64 else np.ldexp(got.astype(np.float64), -2 * unit)
+        integers = got if got.dtype.kind == "i" else np.ldexp(got.astype(np.float64), -2 * unit)
         assert integers.astype(object).tolist() == expected, kernel
     return chosen
 
@@ -75,6 +82,7 @@ def test_saturating_sums(data, bits, value, unit):
     a, b = data
     both = [saturate.SATURATE_FP64, *([saturate.SATURATE_FP32] if bits <= 24 else [])]
     both += [saturate.SATURATE_INT16] if bits == 16 else []
+    both += [saturate.SATURATE_INT32] if 18 <= bits <= 32 and has_dot_products() else []
     check(Saturate(bits=bits), a, b, addend(value, a, b), both, unit)
 
 
@@ -163,7 +171,7 @@ def test_narrow_registers_in_the_upper_bits_of_16(data, bits, value):
     product = int(np.abs(a).max() * np.abs(b).max())
     fits = product << (16 - bits) < 2**15
     proven = a.shape[1] * product < 2 ** (bits - 1)
-    assert chosen.kernel == (SGEMM if proven else saturate.SATURATE_INT16 if fits else saturate.SATURATE_FP32)
+    assert chosen.kernel == (BYTES if proven else saturate.SATURATE_INT16 if fits else saturate.SATURATE_FP32)
 
 
 def test_exact_sums_too_long_for_fp32_run_in_chunks():
@@ -177,9 +185,9 @@ def test_exact_sums_too_long_for_fp32_run_in_chunks():
 def test_planner_proves_that_nothing_saturates_exactly_at_the_bound():
     a = Extent(unit=0, largest=127)
     k = (2**19 - 1) // 127**2
-    assert plan_sum(Saturate(bits=20), k, a, a).kernel == SGEMM
-    assert plan_sum(Saturate(bits=20), k + 1, a, a).kernel == saturate.SATURATE_FP32
-    assert plan_sum(Saturate(bits=25), 10**6, a, a).kernel == saturate.SATURATE_FP64
+    assert plan_sum(Saturate(bits=20), k, a, a).kernel == BYTES
+    assert plan_sum(Saturate(bits=20), k + 1, a, a).kernel == WORDS
+    assert plan_sum(Saturate(bits=25), 10**6, a, a).kernel == (WORDS if has_dot_products() else saturate.SATURATE_FP64)
     assert "nothing saturates" in plan_sum(Saturate(bits=20), k, a, a).why
     wide = Extent(unit=0, largest=2**31)
     with pytest.raises(InputError, match="accumulator bits is 60 with products up to"):

@@ -23,15 +23,18 @@ from simhw.gemm.integer_sums import (
 from simhw.gemm.operand import Values
 from simhw.gemm.panels import DEPTH, PANEL, ROW_STEP, over_panels
 from simhw.gemm.plan import Plan, Sums
+from simhw.gemm.tiles import over_tiles
 
 SATURATE_INT16 = "saturate_int16"
 """Numba: saturating 16-bit integers, the register in their upper bits."""
+SATURATE_INT32 = "saturate_int32"
+"""Numba: saturating 32-bit sums of 16-bit products, the register in their upper bits."""
 SATURATE_FP32 = "saturate_fp32"
 """Numba: integers in fp32, clamped where the norms of a chunk's rows and columns do not rule saturation out."""
 SATURATE_FP64 = "saturate_fp64"
 """Numba: the same in fp64."""
 
-INT16_BITS = 16
+INT16_BITS, INT32_BITS = 16, 32
 COVER = 1e-5
 """Relative margin of a certificate for the rounding of norms: 64 squares and a root in fp32 are off by 4e-6 at most."""
 
@@ -61,12 +64,28 @@ def plan(accumulator: Accumulator, k: int, a: Extent, b: Extent) -> Plan:
     if k * product <= high:
         return plan_exact(k, a, b, f"{k} products of at most {product} cannot reach {high}: nothing saturates")
     if product << (INT16_BITS - min(accumulator.bits, INT16_BITS)) < 1 << (INT16_BITS - 1) and accumulator.bits <= 16:
-        return Plan(
-            kernel=SATURATE_INT16,
-            why=f"in the upper {accumulator.bits} of 16 bits the register saturates where 16-bit integers do, the bits "
-            "below only tell which bound was hit last; products fit, k in order",
-        )
+        return Plan(kernel=SATURATE_INT16, why=_upper_bits(accumulator.bits, INT16_BITS))
+    if _word_shifts(accumulator.bits, a, b) is not None:
+        return Plan(kernel=SATURATE_INT32, why=_upper_bits(accumulator.bits, INT32_BITS))
     return _plan_clamped(accumulator, product)
+
+
+def _upper_bits(bits: int, of: int) -> str:
+    return (
+        f"in the upper {bits} of {of} bits the register saturates where {of}-bit integers do, the bits "
+        "below only tell which bound was hit last; products fit, k in order"
+    )
+
+
+def _word_shifts(bits: int, a: Extent, b: Extent) -> tuple[int, int] | None:
+    """Return shifts of the operands that bring products into the upper bits of a word, None where 16 bits are short."""
+    from simhw.gemm.kernels.dots import has_dot_products
+
+    shift = INT32_BITS - bits
+    room = [INT16_BITS - 1 - extent.largest.bit_length() for extent in (a, b)]
+    if shift < 0 or min(room) < 0 or sum(room) < shift or not has_dot_products():
+        return None
+    return min(room[0], shift), shift - min(room[0], shift)
 
 
 def _plan_clamped(accumulator: Saturate, product: int) -> Plan:
@@ -119,11 +138,11 @@ def _run(
     counted: bool,
 ) -> Saturated:
     assert isinstance(accumulator, Saturate)
-    if plan.kernel == SATURATE_INT16 and not counted:
-        sums = _int16(accumulator, a, b, extents, c)
-        return Saturated(sums=sums, saturated=0, clamped_steps=0, steps=0)
+    if plan.kernel in (SATURATE_INT16, SATURATE_INT32) and not counted:
+        run = _int16 if plan.kernel == SATURATE_INT16 else _int32
+        return Saturated(sums=run(accumulator, a, b, extents, c), saturated=0, clamped_steps=0, steps=0)
     if plan.kernel not in (SATURATE_FP32, SATURATE_FP64):
-        if plan.kernel != SATURATE_INT16 and (c is None or not np.any(c)):
+        if plan.kernel not in (SATURATE_INT16, SATURATE_INT32) and (c is None or not np.any(c)):
             return Saturated(sums=run_exact(plan, a, b, extents), saturated=0, clamped_steps=0, steps=0)
         plan = _plan_clamped(accumulator, largest_product(*extents))
     kind = np.float32 if plan.kernel == SATURATE_FP32 else np.float64
@@ -139,16 +158,67 @@ def _int16(
     set, the lower one that of v with none, and adding a product times 2**s leaves r alone: v clamps exactly where the
     16 bits do, and is what remains of them without the lowest s.
     """
-    from simhw.gemm.kernels.saturate import saturate_int16
+    from simhw.gemm.kernels.conversion import to_integers
+    from simhw.gemm.kernels.saturate_integers import saturate_int16
 
     shift = INT16_BITS - accumulator.bits
+    sums: NDArray[Any] = _start(accumulator, (a.shape[0], a.shape[1], b.shape[1]), extents, c, shift, np.int16)
+    x = _low_halves(a, extents[0], shift, repeated=0x10001)
+    y = np.empty(b.shape, np.int16)
+    to_integers(np.ascontiguousarray(b).reshape(-1), b.dtype.type(2.0 ** -extents[1].unit), y.reshape(-1))
+    over_tiles(saturate_int16, x, y, sums)
+    return _from_upper_bits(sums, shift, extents, np.float32)
+
+
+def _int32(
+    accumulator: Saturate, a: Values, b: Values, extents: tuple[Extent, Extent], c: NDArray[np.float32] | None
+) -> NDArray[Any]:
+    """Return the sums of a register of up to 32 bits, kept in the upper ones as in :func:`_int16`."""
+    from simhw.gemm.kernels.saturate_integers import saturate_int32
+
+    shift = INT32_BITS - accumulator.bits
+    shifts = _word_shifts(accumulator.bits, *extents)
+    assert shifts is not None
+    sums: NDArray[Any] = _start(accumulator, (a.shape[0], a.shape[1], b.shape[1]), extents, c, shift, np.int32)
+    x, y = (_low_halves(v, extent, own) for v, extent, own in zip((a, b), extents, shifts, strict=True))
+    over_tiles(saturate_int32, x, y, sums)
+    kind = np.float32 if accumulator.bits <= FLOAT32_INTEGERS + 1 else np.float64
+    return _from_upper_bits(sums, shift, extents, kind)
+
+
+def _low_halves(values: Values, extent: Extent, shift: int, repeated: int = 1) -> NDArray[np.uint32]:
+    """Return values in units, shifted, as the lower halves of words, or as both halves (``repeated`` 0x10001)."""
+    from simhw.gemm.kernels.conversion import to_words
+
+    out = np.empty(values.shape, np.uint32)
+    scale = values.dtype.type(2.0 ** (shift - extent.unit))
+    to_words(np.ascontiguousarray(values).reshape(-1), scale, repeated, out.reshape(-1))
+    return out
+
+
+def _from_upper_bits(
+    sums: NDArray[Any], shift: int, extents: tuple[Extent, Extent], kind: type[np.float32] | type[np.float64]
+) -> NDArray[Any]:
+    from simhw.gemm.kernels.conversion import from_upper_bits
+
+    out = np.empty(sums.shape, kind)
+    from_upper_bits(sums.reshape(-1), shift, kind(2.0 ** (extents[0].unit + extents[1].unit)), out.reshape(-1))
+    return out
+
+
+def _start(
+    accumulator: Saturate,
+    shape: tuple[int, int, int],
+    extents: tuple[Extent, Extent],
+    c: NDArray[np.float32] | None,
+    shift: int,
+    kind: type[np.int16] | type[np.int32],
+) -> NDArray[Any]:
+    """Return what registers hold at the start, in the upper bits."""
+    if c is None:
+        return np.zeros(shape, kind)
     half = 1 << (accumulator.bits - 1)
-    x, y = (in_units(v, extent, np.float32) for v, extent in zip((a, b), extents, strict=True))
-    sums = np.zeros((a.shape[0], a.shape[1], b.shape[1]), np.int16)
-    if c is not None:
-        sums[:] = np.clip(addend_in_units(c, sums.shape, extents), -half, half - 1) << shift
-    over_panels(saturate_int16, np.ldexp(x, shift).astype(np.int16), y.astype(np.int16), sums)
-    return _scaled((sums >> shift).astype(np.float32), extents)
+    return (np.clip(addend_in_units(c, shape, extents), -half, half - 1) << shift).astype(kind)
 
 
 def _scaled(sums: NDArray[Any], extents: tuple[Extent, Extent]) -> NDArray[Any]:
