@@ -154,13 +154,13 @@ def test_saturation_is_counted_and_certificates_spare_the_clamping():
     accumulator = Saturate(bits=20)
     x, y = a[None].astype(np.float32), b[None].astype(np.float32)
     extents = (extent_of(x, 0), extent_of(y, 0))
-    got = saturate.run_counted(plan_sum(accumulator, 512, *extents), accumulator, x, y, extents)
+    sums, tally = saturate.run_counted(plan_sum(accumulator, 512, *extents), accumulator, x, y, extents)
     prefix = np.cumsum(a[:, None, :] * b[None, :, :], axis=2)
     over = (np.abs(prefix) > 2**19 - 1).any(axis=2)
-    assert got.saturated == int(over.sum()) == 1
-    assert 0 < got.clamped_steps < got.steps // 10
-    assert got.steps == 16 * 2 * 8
-    np.testing.assert_array_equal(got.sums[0][~over], prefix[:, :, -1][~over])
+    assert tally.overflows == int(over.sum()) == 1
+    assert 0 < tally.slow_steps < tally.steps // 10
+    assert tally.steps == 16 * 2 * 8
+    np.testing.assert_array_equal(sums[0][~over], prefix[:, :, -1][~over])
     check(accumulator, a[4:8], b[128:132])
 
 
