@@ -115,8 +115,8 @@ def _integer_scales(a: Operand, b: Operand, datapath: Datapath, c: NDArray[np.fl
         )
     if not isinstance(datapath.accumulator, Exact):
         raise InputError(
-            f"accumulator is {datapath.accumulator.name!r}, {datapath.name} sums groups in registers that wrap; "
-            "choose 'exact' or a width"
+            f"accumulator is {datapath.accumulator.name!r}, {datapath.name} sums groups in integer registers that wrap;"
+            " choose 'exact' or a width"
         )
     bits = datapath.accumulator.bits
     folded = fold_scales(a, b, bits)

@@ -153,7 +153,7 @@ def test_another_accumulator_is_named_and_counted(capsys: Output):
     assert main([*arguments, "--accumulator", "int16_saturate", "--json", "-"]) == 0
     output = capsys.readouterr()
     (row,) = from_json(output.out)
-    assert all("steps without a bound)" in layer.kernel for layer in row.layers if layer.k > 100)
+    assert row.overflows > 0
     assert "accumulator integer 16 bit, saturating" in " ".join(output.err.split())
     assert (
         "group sums of fashion_resnet on w8a8_int8 did not fit the accumulator (integer 16 bit, saturating)"

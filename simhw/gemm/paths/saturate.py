@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from simhw.accumulators import Accumulator, Saturate
 from simhw.errors import InputError
+from simhw.gemm import upper_bits
 from simhw.gemm.extent import Extent
 from simhw.gemm.integer_sums import (
     FLOAT32_INTEGERS,
@@ -22,7 +23,7 @@ from simhw.gemm.integer_sums import (
 from simhw.gemm.operand import Values
 from simhw.gemm.panels import DEPTH, PANEL, ROW_STEP, over_panels
 from simhw.gemm.plan import Plan, Sums, Tally
-from simhw.gemm.tiles import over_tiles
+from simhw.gemm.upper_bits import INT16_BITS, INT32_BITS
 
 SATURATE_INT16 = "saturate_int16"
 """Numba: saturating 16-bit integers, the register in their upper bits."""
@@ -33,7 +34,6 @@ SATURATE_FP32 = "saturate_fp32"
 SATURATE_FP64 = "saturate_fp64"
 """Numba: the same in fp64."""
 
-INT16_BITS, INT32_BITS = 16, 32
 COVER = 1e-5
 """Relative margin of a certificate for the rounding of norms: 64 squares and a root in fp32 are off by 4e-6 at most."""
 
@@ -46,28 +46,10 @@ def plan(accumulator: Accumulator, k: int, a: Extent, b: Extent) -> Plan:
     if k * product <= high:
         return plan_exact(k, a, b, f"{k} products of at most {product} cannot reach {high}: nothing saturates")
     if product << (INT16_BITS - min(accumulator.bits, INT16_BITS)) < 1 << (INT16_BITS - 1) and accumulator.bits <= 16:
-        return Plan(kernel=SATURATE_INT16, why=_upper_bits(accumulator.bits, INT16_BITS))
-    if _word_shifts(accumulator.bits, a, b) is not None:
-        return Plan(kernel=SATURATE_INT32, why=_upper_bits(accumulator.bits, INT32_BITS))
+        return Plan(kernel=SATURATE_INT16, why=upper_bits.why(accumulator.bits, INT16_BITS))
+    if upper_bits.word_shifts(accumulator.bits, a, b) is not None:
+        return Plan(kernel=SATURATE_INT32, why=upper_bits.why(accumulator.bits, INT32_BITS))
     return _plan_clamped(accumulator, product)
-
-
-def _upper_bits(bits: int, of: int) -> str:
-    return (
-        f"in the upper {bits} of {of} bits the register saturates where {of}-bit integers do, the bits "
-        "below only tell which bound was hit last; products fit, k in order"
-    )
-
-
-def _word_shifts(bits: int, a: Extent, b: Extent) -> tuple[int, int] | None:
-    """Return shifts of the operands that bring products into the upper bits of a word, None where 16 bits are short."""
-    from simhw.gemm.kernels.dots import has_dot_products
-
-    shift = INT32_BITS - bits
-    room = [INT16_BITS - 1 - extent.largest.bit_length() for extent in (a, b)]
-    if shift < 0 or min(room) < 0 or sum(room) < shift or not has_dot_products():
-        return None
-    return min(room[0], shift), shift - min(room[0], shift)
 
 
 def _plan_clamped(accumulator: Saturate, product: int) -> Plan:
@@ -123,9 +105,10 @@ def _run(
     counted: bool,
 ) -> tuple[Sums, Tally]:
     assert isinstance(accumulator, Saturate)
-    if plan.kernel in (SATURATE_INT16, SATURATE_INT32) and not counted:
-        run = _int16 if plan.kernel == SATURATE_INT16 else _int32
-        return run(accumulator, a, b, extents, c), Tally()
+    if plan.kernel in (SATURATE_INT16, SATURATE_INT32):
+        done = _in_upper_bits(plan, accumulator, a, b, extents, c, counted=counted)
+        if done is not None:
+            return done
     if plan.kernel not in (SATURATE_FP32, SATURATE_FP64):
         if plan.kernel not in (SATURATE_INT16, SATURATE_INT32) and (c is None or not np.any(c)):
             return run_exact(plan, a, b, extents), Tally()
@@ -134,76 +117,27 @@ def _run(
     return _clamped(accumulator, kind, a, b, extents, c, counted=counted)
 
 
-def _int16(
-    accumulator: Saturate, a: Values, b: Values, extents: tuple[Extent, Extent], c: NDArray[np.float32] | None
-) -> NDArray[np.float32]:
-    """Return the sums of a register of up to 16 bits, kept in the upper ones.
-
-    A register value v with r < 2**s below it is ``v * 2**s + r``. The upper bound of 16 bits is that of v with all of r
-    set, the lower one that of v with none, and adding a product times 2**s leaves r alone: v clamps exactly where the
-    16 bits do, and is what remains of them without the lowest s.
-    """
-    from simhw.gemm.kernels.conversion import to_integers
-    from simhw.gemm.kernels.saturate_integers import saturate_int16
-
-    shift = INT16_BITS - accumulator.bits
-    sums: NDArray[Any] = _start(accumulator, (a.shape[0], a.shape[1], b.shape[1]), extents, c, shift, np.int16)
-    x = _low_halves(a, extents[0], shift, repeated=0x10001)
-    y = np.empty(b.shape, np.int16)
-    to_integers(np.ascontiguousarray(b).reshape(-1), b.dtype.type(2.0 ** -extents[1].unit), y.reshape(-1))
-    over_tiles(saturate_int16, x, y, sums)
-    return _from_upper_bits(sums, shift, extents, np.float32)
-
-
-def _int32(
-    accumulator: Saturate, a: Values, b: Values, extents: tuple[Extent, Extent], c: NDArray[np.float32] | None
-) -> NDArray[Any]:
-    """Return the sums of a register of up to 32 bits, kept in the upper ones as in :func:`_int16`."""
-    from simhw.gemm.kernels.saturate_integers import saturate_int32
-
-    shift = INT32_BITS - accumulator.bits
-    shifts = _word_shifts(accumulator.bits, *extents)
-    assert shifts is not None
-    sums: NDArray[Any] = _start(accumulator, (a.shape[0], a.shape[1], b.shape[1]), extents, c, shift, np.int32)
-    x, y = (_low_halves(v, extent, own) for v, extent, own in zip((a, b), extents, shifts, strict=True))
-    over_tiles(saturate_int32, x, y, sums)
-    kind = np.float32 if accumulator.bits <= FLOAT32_INTEGERS + 1 else np.float64
-    return _from_upper_bits(sums, shift, extents, kind)
-
-
-def _low_halves(values: Values, extent: Extent, shift: int, repeated: int = 1) -> NDArray[np.uint32]:
-    """Return values in units, shifted, as the lower halves of words, or as both halves (``repeated`` 0x10001)."""
-    from simhw.gemm.kernels.conversion import to_words
-
-    out = np.empty(values.shape, np.uint32)
-    scale = values.dtype.type(2.0 ** (shift - extent.unit))
-    to_words(np.ascontiguousarray(values).reshape(-1), scale, repeated, out.reshape(-1))
-    return out
-
-
-def _from_upper_bits(
-    sums: NDArray[Any], shift: int, extents: tuple[Extent, Extent], kind: type[np.float32] | type[np.float64]
-) -> NDArray[Any]:
-    from simhw.gemm.kernels.conversion import from_upper_bits
-
-    out = np.empty(sums.shape, kind)
-    from_upper_bits(sums.reshape(-1), shift, kind(2.0 ** (extents[0].unit + extents[1].unit)), out.reshape(-1))
-    return out
-
-
-def _start(
+def _in_upper_bits(
+    plan: Plan,
     accumulator: Saturate,
-    shape: tuple[int, int, int],
+    a: Values,
+    b: Values,
     extents: tuple[Extent, Extent],
     c: NDArray[np.float32] | None,
-    shift: int,
-    kind: type[np.int16] | type[np.int32],
-) -> NDArray[Any]:
-    """Return what registers hold at the start, in the upper bits."""
-    if c is None:
-        return np.zeros(shape, kind)
-    half = 1 << (accumulator.bits - 1)
-    return (np.clip(addend_in_units(c, shape, extents), -half, half - 1) << shift).astype(kind)
+    *,
+    counted: bool,
+) -> tuple[Sums, Tally] | None:
+    """Sum in 16-bit integers where they also tell what to count, else in 32-bit ones; None where neither can."""
+    narrow = plan.kernel == SATURATE_INT16 and not (counted and INT16_BITS - accumulator.bits < upper_bits.SPARE)
+    if narrow:
+        done: tuple[Sums, int] | None = upper_bits.sum_in_16(accumulator, a, b, extents, c)
+    elif not counted or INT32_BITS - accumulator.bits >= upper_bits.SPARE:
+        done = upper_bits.sum_in_32(accumulator, a, b, extents, c)
+    else:
+        done = None
+    if done is None:
+        return None
+    return done[0], Tally(overflows=done[1] if counted else 0)
 
 
 def _scaled(sums: NDArray[Any], extents: tuple[Extent, Extent]) -> NDArray[Any]:
