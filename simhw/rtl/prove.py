@@ -16,6 +16,7 @@ from enum import Enum
 import numpy as np
 
 from simhw.circuits import Circuit
+from simhw.rtl.float_spec import float_claim, in_floats
 from simhw.rtl.gate_formula import gate_formula
 from simhw.rtl.netlist import RESET, Netlist, dependences, netlist
 from simhw.rtl.simulation import simulate
@@ -154,7 +155,9 @@ def _ask_solver(
     used = solver or next(iter(installed_solvers()), None)
     name = used.value if used else "no solver"
     deadline = time.monotonic() + limit_s
-    waiting = [_Case(extra="true", free=_splitting_bits(circuit, gates, result))]
+    # Fixed operand bits leave as much to do where the work is in shifters and rounding.
+    free = () if in_floats(circuit) else _splitting_bits(circuit, gates, result)
+    waiting = [_Case(extra="true", free=free)]
     cases = 0
     while waiting:
         case = waiting.pop()
@@ -189,6 +192,10 @@ def claim(circuit: Circuit, gates: Netlist, result: str) -> Script:
     script = Script()
     ports = (*circuit.inputs, *circuit.state)
     sources = {port.name: script.declare(port.name, port.bits) for port in ports}
+    got = gate_formula(script, gates, {**sources, RESET: "#b0"})[result]
+    if floating := float_claim(script, circuit, result, got):
+        script.claim(f"(not {floating})")
+        return script
     symbols = {
         port.name: Symbol(
             script, script.define(f"((_ zero_extend 1) {port.name})", port.bits + 1), 0, (1 << port.bits) - 1
@@ -199,7 +206,6 @@ def claim(circuit: Circuit, gates: Netlist, result: str) -> Script:
     if not isinstance(expected, Symbol):
         raise TypeError("the definition leaves the integers")
     bits = len({**gates.next_state, **gates.outputs}[result])
-    got = gate_formula(script, gates, {**sources, RESET: "#b0"})[result]
     script.claim(f"(distinct {expected.resized(bits)} {got})")
     return script
 

@@ -39,10 +39,10 @@ class Solution:
 
 
 class Script:
-    """Declarations, definitions and assertions that are being written."""
+    """Declarations, definitions and assertions that are being written, over bit vectors and floating-point numbers."""
 
     def __init__(self) -> None:
-        self._lines = ["(set-logic QF_BV)"]
+        self._lines = ["(set-logic QF_BVFP)"]
         self._defined = 0
         self.declared: dict[str, int] = {}
 
@@ -59,6 +59,10 @@ class Script:
     def define_truth(self, term: str) -> str:
         """Name a truth value."""
         return self._define(term, "Bool")
+
+    def define_sort(self, term: str, sort: str) -> str:
+        """Name a term of any sort."""
+        return self._define(term, sort)
 
     def _define(self, term: str, sort: str) -> str:
         self._defined += 1
@@ -121,7 +125,7 @@ def _bitwuzla(text: str, declared: Mapping[str, int], limit_s: float) -> Solutio
 def _z3(text: str, declared: Mapping[str, int], limit_s: float) -> Solution:
     import z3
 
-    solver = z3.SolverFor("QF_BV")
+    solver = z3.SolverFor("QF_FPBV")
     solver.set("timeout", max(1, round(limit_s * 1000)))
     solver.from_string(text)
     result = solver.check()
