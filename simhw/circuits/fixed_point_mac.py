@@ -59,10 +59,11 @@ def fixed_point_mac(
         undefined = not_number | (special & (factor == 0))
         positive = special & ((units < 0) == (factor < 0))
         flags = (undefined | positive) * 1 + (undefined | (special & ~positive)) * 2
-        return added | (old >> sum_bits | flags) << sum_bits
+        following: Integers = added | (old >> sum_bits | flags) << sum_bits
+        return following
 
     def update() -> Update:
-        from simhw.circuits.fixed_point_update import shift_into_sum  # noqa: PLC0415
+        from simhw.circuits.fixed_point_update import shift_into_sum
 
         return shift_into_sum(activation_format, weight_signed=weight_format.is_signed, sum_bits=sum_bits)
 

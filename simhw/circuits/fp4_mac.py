@@ -42,7 +42,7 @@ def fp4_mac(*, name: str, variant: str, source: str, accumulator_bits: int) -> C
         return to_code(np.where(first == 1, 0, total) + quarters(activations, weights), accumulator_bits)
 
     def update() -> Update:
-        from simhw.circuits.fp4_update import accumulate_quarters  # noqa: PLC0415
+        from simhw.circuits.fp4_update import accumulate_quarters
 
         return accumulate_quarters
 

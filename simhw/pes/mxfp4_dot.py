@@ -28,6 +28,7 @@ def _dequantize_parts(group_size: int) -> DequantizationParts:
     normalise = integer_to_fp32(worst_case_bits(group_size, E2M1.name))
     return DequantizationParts(scale=(IntegerAdd(bits=9), normalise, FP32_ADD, Register(bits=FP32_BITS)))
 
+
 CIRCUITS = ("bit_heap",)
 """All products of a block in one bit heap."""
 

@@ -38,6 +38,7 @@ def _dequantize_parts(group_size: int) -> DequantizationParts:
         output=(FP32_MULTIPLY,),
     )
 
+
 CIRCUITS = ("bit_heap",)
 """All products of a block in one bit heap."""
 

@@ -92,5 +92,15 @@ def adverse_totals(terms: Integers, rng: np.random.Generator) -> Integers:
     drawn = float_codes(FP32, count, rng)
     # Mantissas of zeros or ones, in which carries run.
     carrying = (np.where(rng.integers(0, 2, count) == 0, above, below) & ~0x7FFFFF) | (drawn & 1) * 0x7FFFFF
-    choices = (drawn, drawn, cancelling, cancelling, above, below, tie, carrying, rng.integers(0, 1 << 10, count) | sign)
+    choices = (
+        drawn,
+        drawn,
+        cancelling,
+        cancelling,
+        above,
+        below,
+        tie,
+        carrying,
+        rng.integers(0, 1 << 10, count) | sign,
+    )
     return np.choose(rng.integers(0, len(choices), count), choices).astype(np.int64)

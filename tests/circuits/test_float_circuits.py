@@ -118,9 +118,7 @@ def test_all_fp16_significand_products(fields):
     rng = np.random.default_rng(15)
     pair = np.arange(1 << 20)
     codes = [fields[0] << 10 | pair & 0x3FF, fields[1] << 10 | pair >> 10]
-    vectors = operands_in_registers(
-        circuit, dict(zip(("activation_q", "weight_q"), codes, strict=True)), 0 * pair, rng
-    )
+    vectors = operands_in_registers(circuit, dict(zip(("activation_q", "weight_q"), codes, strict=True)), 0 * pair, rng)
     found = simulate(netlist(circuit), vectors)["total"]
     left, right = (code.astype(np.uint16).view(np.float16).astype(np.float32) for code in codes)
     assert np.array_equal(found, fp32_codes(left * right))
@@ -160,7 +158,9 @@ def test_all_pairs_of_mxfp4_scales():
     rng = np.random.default_rng(17)
     pair = np.arange(1 << 16)
     for _ in range(4):
-        operands = {f"{side}_{lane}_q": rng.integers(0, 16, 1 << 16) for side in ("activation", "weight") for lane in (0, 1)}
+        operands = {
+            f"{side}_{lane}_q": rng.integers(0, 16, 1 << 16) for side in ("activation", "weight") for lane in (0, 1)
+        }
         operands |= {"activation_scale_q": pair & 0xFF, "weight_scale_q": pair >> 8}
         first = operands_in_registers(circuit, operands, 0 * pair, rng)
         assert_equal(circuit, {**first, "first_q": np.ones(1 << 16, np.int64)}, gates)
