@@ -68,7 +68,7 @@ def weight_product(
 
 
 def weight_magnitude(module: Module, weight: Value, *, weight_signed: bool) -> tuple[Value, Value]:
-    """Return sign and magnitude of an integer weight; the magnitude is as wide as the weight (8 is that of int4's -8)."""
+    """Return sign and magnitude of an integer weight; the magnitude is as wide as the weight (int4's -8 has 8)."""
     if not weight_signed:
         return Const(0, 1), weight
     negative = weight[-1]
