@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simhw.costs import CombinedTable, CostTable
-from simhw.costs.combined import structures
+from simhw.costs.combined import BESIDE_A_PE, structures
+from simhw.errors import InputError
 from simhw.pes import get_pe
 from simhw.pes.price import price
 from simhw.reports.pe_costs import PECost, find
@@ -26,7 +27,7 @@ class PublishedClaim:
         pe, baseline: names of the PEs that stand for them here.
         words: what is claimed.
         value, baseline_value: as published.
-        same_width: accumulator width of the baseline, at which both are compared a second time.
+        same_width: width of the baseline's accumulator, with which both are compared a second time.
     """
 
     pe: str
@@ -34,7 +35,7 @@ class PublishedClaim:
     words: str
     value: float
     baseline_value: float
-    same_width: int | None
+    same_width: int
 
     @property
     def ratio(self) -> float:
@@ -57,7 +58,7 @@ PUBLISHED = (
         words="W4A16",
         value=4.82,
         baseline_value=1.0,
-        same_width=None,
+        same_width=32,
     ),
 )
 
@@ -70,7 +71,7 @@ class Measured:
         technology: name.
         sources: of the PE and of its baseline.
         area, energy: ratios of the PEs alone, baseline over PE.
-        same_width: the product with the accumulator of the PE as wide as the baseline's, None where it makes no sense.
+        same_width: the product with the PE's accumulator as wide as the baseline's, None where it has no such form.
         with_shares: the product with dequantizers and running sums of the array.
         inside: the product over a baseline that was synthesised with a dequantizer in every PE, None where none was.
     """
@@ -92,10 +93,7 @@ class Measured:
 def measure(claim: PublishedClaim, table: CostTable, costs: Sequence[PECost]) -> Measured:
     """Return the claim in one technology, from the costs of its two PEs."""
     own, base = find(costs, claim.pe, table.name), find(costs, claim.baseline, table.name)
-    same_width = None
-    if claim.same_width is not None:
-        wide = price(get_pe(claim.pe), table, claim.same_width)
-        same_width = base.area_um2 * base.energy_pj / (wide.area_um2 * wide.energy_pj)
+    wide = _at_width(claim, table)
     inside = None
     if isinstance(table, CombinedTable):
         entries = structures(table.synthesis, claim.baseline)
@@ -106,7 +104,20 @@ def measure(claim: PublishedClaim, table: CostTable, costs: Sequence[PECost]) ->
         sources=(own.source, base.source),
         area=base.area_um2 / own.area_um2,
         energy=base.energy_pj / own.energy_pj,
-        same_width=same_width,
+        same_width=None if wide is None else base.area_um2 * base.energy_pj / wide,
         with_shares=base.array_area_um2 * base.array_energy_pj / (own.array_area_um2 * own.array_energy_pj),
         inside=inside,
     )
+
+
+def _at_width(claim: PublishedClaim, table: CostTable) -> float | None:
+    """Return area times energy of the PE with an accumulator like its baseline's; None where it cannot have one."""
+    if isinstance(table, CombinedTable):
+        entries = table.synthesis.entries(claim.pe)
+        found = [e for e in entries if e.accumulator_bits == claim.same_width and BESIDE_A_PE not in e.variant]
+        return found[0].area_um2 * found[0].energy_pj_per_mac if found else None
+    try:
+        wide = price(get_pe(claim.pe), table, claim.same_width)
+    except InputError:  # fixed point of that width holds no product
+        return None
+    return wide.area_um2 * wide.energy_pj

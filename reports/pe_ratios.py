@@ -12,7 +12,7 @@ from simhw.errors import InputError
 from simhw.formats import get_element_format
 from simhw.pes import ProcessingElement
 from simhw.pes.price import price
-from simhw.reports.pe_variants import reference_of
+from simhw.reports.pe_variants import against, reference_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class Ratio:
     Attributes:
         pe, accumulator_bits: which.
         gate_area, gate_energy: in the gate model.
-        areas, energies: by synthesis table, the structure with the least area times energy.
+        areas, energies: by synthesis table, of the default structure, per product.
         variants: that structure.
     """
 
@@ -54,17 +54,16 @@ def ratios(pes: Sequence[ProcessingElement], gates: CostTable, tables: Sequence[
             areas, energies, variants = {}, {}, {}
             for table in tables:
                 reference = reference_of(table)
-                entries = [e for e in structures(table, pe.name) if e.accumulator_bits == bits]
-                if reference is not None and entries:
-                    best = min(entries, key=lambda e: e.area_um2 * e.energy_pj_per_mac)
-                    areas[table.name] = best.area_um2 / best.lanes / reference.area_um2
-                    energies[table.name] = best.energy_pj_per_mac / reference.energy_pj_per_mac
-                    variants[table.name] = best.variant
+                entry = next((e for e in structures(table, pe.name) if e.accumulator_bits == bits), None)
+                if reference is not None and entry is not None:
+                    found_here = against(entry, reference)
+                    areas[table.name], energies[table.name] = found_here.area, found_here.energy
+                    variants[table.name] = entry.variant
             found.append(
                 Ratio(
                     pe=pe.name,
                     accumulator_bits=bits,
-                    gate_area=(own.area_um2 + gates.total_area_um2(inside)) / base.area_um2,
+                    gate_area=(cycles * own.area_um2 + gates.total_area_um2(inside)) / base.area_um2,
                     gate_energy=(cycles * own.energy_pj + gates.total_energy_pj(inside)) / base.energy_pj,
                     areas=areas,
                     energies=energies,

@@ -64,11 +64,17 @@ def equal_area(costs: Sequence[PECost], errors: Mapping[str, GemmError], technol
         text.append(
             f"{name} {times(cost.macs_per_cycle_mm2 / base.macs_per_cycle_mm2)} at {decibels(errors[name].sqnr_db)} dB"
         )
+    counted = [cost.pe for cost in here if not cost.synthesised]
     late = [cost.pe for cost in here if cost.meets_clock is False]
     sentences = [
         f"In one square millimetre of {technology}, {ROWS} x {COLUMNS} arrays with their dequantizers and running sums "
         f"counted, products per cycle against int8_mac ({decibels(errors['int8_mac'].sqnr_db)} dB): {'; '.join(text)}."
     ]
+    if any(cost.synthesised for cost in here) and counted:
+        sentences.append(
+            f"Counted in gates, which know no glitches, beside PEs as synthesised: {', '.join(counted)}. Their "
+            "energies are lower bounds, least to be trusted for float adders and deep multipliers."
+        )
     if late:
         sentences.append(
             f"At {CLOCK_MHZ} MHz these need more pipeline stages than they have here, because their netlist mapped for "

@@ -39,7 +39,7 @@ def _table(found: Comparison, technology: str) -> Table:
         title=Text(f"PEs in {technology} at {CLOCK_MHZ} MHz; error on {gemm.layer} of {gemm.model}"),
         caption=Text(
             f"area and energy of the PE alone; TOPS with its share of a {ROWS} x {COLUMNS} array's dequantizers and "
-            "running sums; * synthesised; ! longer than one cycle; max error over the rms of the result"
+            "running sums; * synthesised, else counted in gates; ! longer than one cycle; max error over the rms"
         ),
         title_justify="left",
         title_style="bold",

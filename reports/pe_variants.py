@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simhw.costs.combined import BESIDE_A_PE, structures
+from simhw.costs.combined import BESIDE_A_PE, default_structure, structures
 from simhw.costs.synthesised import SynthesisedPE, SynthesisTable, load_synthesis, synthesis_names
+from simhw.formats import get_element_format
+from simhw.pes import Dequantizers, get_pe
 from simhw.reports.numbers import significant
 
 SHIFT_AND_ADD = "mixpe_w4a8"
 LETTER, FUSED, BOOTH, TOOL = "adders", "carry_save", "booth", "multiplier"
 """Variants: shift-and-add to the letter; its rows in one carry-save tree; a multiplier with recoded rows; ``a * w``."""
-INT8 = "int8_mac"
+INT8, INT8_BITS = "int8_mac", 32
+TOOL_NAMES = (TOOL, "naive")
+"""Names of variants that are left to the synthesis tool."""
 EQUAL = 0.02
 """Two figures closer than this are called equal: synthesis itself scatters by about as much."""
 
@@ -60,9 +64,16 @@ def tables() -> list[SynthesisTable]:
 
 
 def reference_of(table: SynthesisTable) -> SynthesisedPE | None:
-    """Return the int8 PE that a table's ratios are against: 32 bits, the best of its structures."""
-    found = [entry for entry in structures(table, INT8) if entry.accumulator_bits == 32]
-    return min(found, key=lambda e: e.area_um2 * e.energy_pj_per_mac, default=None)
+    """Return the int8 PE that a table's ratios are against: 32 bits, its default structure."""
+    found = default_structure(table, INT8, INT8_BITS)
+    return None if found is None or found.accumulator_bits != INT8_BITS else found
+
+
+def area_per_rate(entry: SynthesisedPE) -> float:
+    """Return the area in square micrometres for one product per cycle, in the worst case of the data."""
+    pe = get_pe(entry.pe)
+    lanes = entry.lanes if pe.dequantizers is Dequantizers.PER_BLOCK else 1
+    return entry.area_um2 / lanes * float(pe.cycles_per_product(get_element_format(pe.weight_format).bits))
 
 
 def shift_and_add_groups(table: SynthesisTable) -> list[VariantGroup]:
@@ -86,10 +97,10 @@ def shift_and_add_groups(table: SynthesisTable) -> list[VariantGroup]:
 
 
 def against(entry: SynthesisedPE, reference: SynthesisedPE) -> Variant:
-    """Return an entry with its ratios to a reference; per lane, the delay of the netlist sized for speed."""
+    """Return an entry with its ratios to a reference, per product; the delay is that of the netlist sized for speed."""
     return Variant(
         entry=entry,
-        area=entry.area_um2 / entry.lanes / (reference.area_um2 / reference.lanes),
+        area=area_per_rate(entry) / area_per_rate(reference),
         delay=entry.fast_delay_ps / reference.fast_delay_ps,
         energy=entry.energy_pj_per_mac / reference.energy_pj_per_mac,
     )
@@ -128,14 +139,20 @@ def verdict(group: VariantGroup) -> list[str]:
         answer = f"the multiplier wins by {significant(product / multiplier, 3)}x in area times energy"
     else:
         answer = f"they are equal within {EQUAL:.0%} in area times energy"
-    sentences.append(f"{where}: {names}: {answer}.")
+    same = ""
+    if shift.entry.variant == FUSED:
+        same = (
+            " An array multiplier that is built with equal care, one row per weight bit and all rows in one carry-save "
+            "tree, is this very circuit: over that one, shift-and-add gains nothing."
+        )
+    sentences.append(f"{where}: {names}: {answer}.{same}")
     return sentences
 
 
 def structure_gain(table: SynthesisTable) -> float | None:
     """Return the area of the int8 PE as the tool builds it from ``a * w`` over its best structure."""
     best = reference_of(table)
-    plain = [e for e in structures(table, INT8) if e.accumulator_bits == 32 and e.variant in (TOOL, "naive")]
+    plain = [e for e in structures(table, INT8) if e.accumulator_bits == INT8_BITS and e.variant in TOOL_NAMES]
     return None if best is None or not plain else plain[0].area_um2 / best.area_um2
 
 

@@ -6,11 +6,12 @@ Synthesis knows PEs, but no dequantizer, vector unit, SRAM or DRAM. One rule for
   gates, and every gate's price is scaled by two factors, one for area and one for energy, such that the reference PE
   costs in gates what its synthesised entry says.
 * **An accumulator of another width** than the nearest entry of a PE has costs one full adder and one flip-flop of that
-  same gate model more or less per bit.
+  same gate model more or less per bit. (A unit of several lanes is taken as it is: its register is the fp32 sum.)
 * **SRAM and DRAM** are those of a table of the same node.
 
-Where a PE has several structures of one width, that with the least area times energy stands for it. Circuits beside a
-PE (its dequantizer) and circuits of other sizes than the PE's first entry (a signed weight) never do.
+Where a PE has several structures of one width, the first in the table stands for it, which is the structure that its
+circuit has by default. Circuits beside a PE (its dequantizer) and circuits of other sizes than the PE's first entry (a
+signed weight) never do.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class WholePE:
     Attributes:
         entry: what was synthesised.
         extra_bits: bits by which the accumulator asked for is wider than the entry's (negative: narrower).
-        area_um2: of one lane.
+        area_um2: of the unit, with all its lanes.
         energy_pj: of one multiply-accumulate.
     """
 
@@ -86,22 +87,25 @@ class CombinedTable(CostTable):
 
     def whole_pe(self, pe: str, accumulator_bits: int) -> WholePE | None:
         """Return ``pe`` as synthesised with an accumulator of that width; None where it has no entry."""
-        entries = structures(self.synthesis, pe)
-        if not entries:
+        entry = default_structure(self.synthesis, pe, accumulator_bits)
+        if entry is None:
             return None
-        entry = min(
-            entries,
-            key=lambda e: (abs(e.accumulator_bits - accumulator_bits), e.area_um2 * e.energy_pj_per_mac / e.lanes),
-        )
-        extra = accumulator_bits - entry.accumulator_bits
+        extra = accumulator_bits - entry.accumulator_bits if entry.lanes == 1 else 0
         assert self.gates is not None
         bit = GateCounts(full_adders=1, flip_flops=1)
         return WholePE(
             entry=entry,
             extra_bits=extra,
-            area_um2=entry.area_um2 / entry.lanes + extra * self.gates.area_um2(bit),
+            area_um2=entry.area_um2 + extra * self.gates.area_um2(bit),
             energy_pj=entry.energy_pj_per_mac + extra * self.gates.energy_pj(bit),
         )
+
+
+def default_structure(synthesis: SynthesisTable, pe: str, accumulator_bits: int) -> SynthesisedPE | None:
+    """Return the first structure of the PE at the nearest width, None where it was not synthesised."""
+    return min(
+        structures(synthesis, pe), key=lambda entry: abs(entry.accumulator_bits - accumulator_bits), default=None
+    )
 
 
 def structures(synthesis: SynthesisTable, pe: str) -> tuple[SynthesisedPE, ...]:
@@ -157,7 +161,9 @@ def combine(
             f"cost table {name!r} combines PEs of {synthesis.node_nm:g} nm with memories of {memory.node_nm:g} nm, "
             "must be of one node; choose another memory table"
         )
-    reference = _best(synthesis, spec.reference_pe, spec.reference_bits)
+    synthesis.find(spec.reference_pe, accumulator_bits=spec.reference_bits)  # refuses what is not there
+    reference = default_structure(synthesis, spec.reference_pe, spec.reference_bits)
+    assert reference is not None
     area_factor = reference.area_um2 / reference.lanes / gates.gates.area_um2(spec.reference_gates)
     energy_factor = reference.energy_pj_per_mac / gates.gates.energy_pj(spec.reference_gates)
     rule = (
@@ -183,12 +189,6 @@ def combine(
         energy_factor=energy_factor,
         sources=origins,
     )
-
-
-def _best(synthesis: SynthesisTable, pe: str, bits: int) -> SynthesisedPE:
-    synthesis.find(pe, accumulator_bits=bits)  # refuses what is not there
-    found = [entry for entry in structures(synthesis, pe) if entry.accumulator_bits == bits]
-    return min(found, key=lambda entry: entry.area_um2 * entry.energy_pj_per_mac)
 
 
 def _scaled(gates: GateLibrary, area: float, energy: float, rule: str) -> GateLibrary:

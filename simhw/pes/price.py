@@ -6,7 +6,8 @@ the dequantization of a block pays for again: the price of a lane is what remain
 
 PEs that differ only in what stands around them are one circuit: ``mixpe_w4a8`` and its all-integer form, ``int8_mac``
 and the int8 PE behind a dequantizer at the edge of the array. An entry that holds such a dequantizer in every PE is
-another design and does not stand for it.
+another design and does not stand for it. Where the cycles of a product depend on the data, an entry's energy is that of
+its own operand stream: such a PE is priced by its parts.
 """
 
 from __future__ import annotations
@@ -59,10 +60,11 @@ def price(pe: ProcessingElement, table: CostTable, accumulator_bits: int) -> Pri
     if whole is None:
         return counted
     native = get_element_format(pe.weight_format).bits
-    energy_pj = whole.energy_pj / float(pe.cycles_per_product(native))
+    energy_pj, area_um2 = whole.energy_pj / float(pe.cycles_per_product(native)), whole.area_um2
     if pe.dequantizers is Dequantizers.PER_BLOCK:
-        lanes = pe.block_size or 1
-        energy_pj -= table.total_energy_pj(pe.dequantize_parts(lanes).scale) / lanes
+        lanes = whole.entry.lanes
+        area_um2 /= lanes
+        energy_pj -= table.total_energy_pj(pe.dequantize_parts(pe.block_size or lanes).scale) / lanes
     factor = max(0.0, energy_pj) / counted.energy_pj
     entry = whole.entry
     source = f"synthesised, {entry.pe} {entry.variant}, {entry.accumulator_bits} accumulator bits"
@@ -72,14 +74,14 @@ def price(pe: ProcessingElement, table: CostTable, accumulator_bits: int) -> Pri
         multiply_pj=factor * counted.multiply_pj,
         registers_pj=factor * counted.registers_pj,
         accumulate_pj=factor * counted.accumulate_pj,
-        area_um2=whole.area_um2,
+        area_um2=area_um2,
         source=source,
     )
 
 
 def whole_pe(pe: ProcessingElement, table: CostTable, accumulator_bits: int) -> WholePE | None:
     """Return what stands for ``pe`` in a technology with synthesised PEs; None where nothing does."""
-    if not isinstance(table, CombinedTable):
+    if not isinstance(table, CombinedTable) or pe.weight_cycles is not None:
         return None
     found = (table.whole_pe(name, accumulator_bits) for name in _circuits(pe))
     return next((whole for whole in found if whole is not None), None)

@@ -137,6 +137,44 @@ def test_memories_are_those_of_the_third_table():
     assert (TABLE.node_nm, TABLE.voltage_v) == (7, 0.7)
 
 
+def test_the_shipped_technology_is_scaled_to_its_own_int8_pe():
+    table, pe = load_table("asap7_7nm_synthesised_mixed"), get_pe("int8_mac")
+    assert isinstance(table, CombinedTable)
+    entry = table.synthesis.find("int8_mac", accumulator_bits=32)
+    parts = (*pe.multiply_parts, *pe.accumulate_parts(32))
+    assert table.total_area_um2(parts) == pytest.approx(entry.area_um2)
+    assert table.total_energy_pj(parts) == pytest.approx(entry.energy_pj_per_mac)
+    assert price(pe, table, 32).area_um2 == entry.area_um2
+    assert "mixed" in table.name
+
+
+@pytest.mark.parametrize("name", ["int8_mac", "mixpe_w4a8", "int4_mac"])
+def test_the_default_structure_of_the_shipped_table_is_its_best(name):
+    """Or a rival would be compared with less than the best int8, int4 or shift-and-add PE."""
+    table = load_table("asap7_7nm_synthesised_mixed")
+    assert isinstance(table, CombinedTable)
+    for bits in {entry.accumulator_bits for entry in structures(table.synthesis, name)}:
+        found = [
+            e.area_um2 * e.energy_pj_per_mac for e in structures(table.synthesis, name) if e.accumulator_bits == bits
+        ]
+        assert found[0] == min(found)
+
+
+def test_a_pe_whose_cycles_depend_on_the_data_is_counted_in_gates():
+    table = load_table("asap7_7nm_synthesised_mixed")
+    assert price(get_pe("bit_serial_booth"), table, 24).source == "parts of asap7_7nm_synthesised_mixed"
+
+
+def test_a_unit_of_several_products_per_cycle_is_priced_whole():
+    """bit_serial: two products per cycle by sixteen lanes in eight cycles."""
+    table = load_table("asap7_7nm_synthesised_mixed")
+    assert isinstance(table, CombinedTable)
+    entry = table.synthesis.find("bit_serial")
+    found = price(get_pe("bit_serial"), table, 32)
+    assert found.area_um2 == entry.area_um2
+    assert found.energy_pj == pytest.approx(entry.energy_pj_per_mac * entry.lanes / entry.cycles)
+
+
 def test_every_source_is_named():
     origins = dict(TABLE.sources)
     assert origins["SRAM and DRAM"] == "jouppi_7nm"

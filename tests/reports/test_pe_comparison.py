@@ -163,6 +163,7 @@ def test_measured_claims_by_hand(found):
     assert w4a8.same_width == pytest.approx(80 * 0.4 / (60 * 0.25))
     assert w4a8.inside == pytest.approx(90 * 0.45 / (40 * 0.2))
     assert w4a16.inside is None
+    assert found.claims[1][1][0].same_width is None  # fixed point of 32 bits holds no product of fp16
     assert w4a16.same_width is None
     own, base = find(found.costs, "mixpe_w4a8", "mixed"), find(found.costs, "w4a8_dequantize_first", "mixed")
     register = MIXED.area_um2(Register(bits=32))
@@ -208,6 +209,7 @@ def test_structures_are_grouped_by_width_against_the_plain_multiplier():
     ("areas", "answer"),
     [
         ({"carry_save": 1.0, "adders": 2.0, "booth": 1.5, "multiplier": 3.0}, "shift-and-add wins by 1.50x"),
+        ({"carry_save": 1.0, "adders": 2.0, "booth": 1.5, "multiplier": 3.0}, "is this very circuit"),
         ({"carry_save": 3.0, "adders": 2.0, "booth": 1.5, "multiplier": 1.0}, "the multiplier wins by 2.00x"),
         ({"carry_save": 1.01, "adders": 2.0, "booth": 1.0, "multiplier": 9.0}, "they are equal within 2%"),
     ],
@@ -316,8 +318,8 @@ def test_the_json_is_strict_and_whole(found):
     assert len(data["break_even"]) == 2 * 2 * 13
 
 
-def test_the_command_writes_page_and_data(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(pe_comparison, "pe_names", lambda: list(PES))
+def test_the_command_writes_page_and_data(found, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(pe_comparison, "compare", lambda *_, **__: found)
     folder = tmp_path / "new" / "out"
     assert main(["report", "pe_comparison", "--out", str(folder)]) == 0
     assert {file.name for file in folder.iterdir()} == {
