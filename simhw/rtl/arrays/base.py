@@ -59,8 +59,9 @@ def check_pe(pe: Circuit) -> None:
     """Raise InputError unless a PE multiplies two operands per clock and hands both on."""
     inputs, outputs = tuple(port.name for port in pe.inputs), {port.name for port in pe.outputs}
     if inputs != OPERANDS or not outputs >= {*FORWARDED, "total"} or pe.cycles != 1:
+        taken = ", ".join(inputs[:4]) + (" ..." if len(inputs) > 4 else "")
         raise InputError(
-            f"{pe.name} takes {', '.join(inputs)} in {pe.cycles} clocks, PEs of an array take {', '.join(OPERANDS)} "
+            f"{pe.name} takes {taken} in {pe.cycles} clocks, PEs of an array take {', '.join(OPERANDS)} "
             "in one and hand on both operands; choose such a PE, as int8_mac or mixpe_w4a8"
         )
 

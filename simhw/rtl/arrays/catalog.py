@@ -69,5 +69,3 @@ def systolic_array(
 def dataflows() -> tuple[str, ...]:
     """Return the dataflows that have an array as a circuit."""
     return tuple(_ARRAYS)
-
-

@@ -117,7 +117,8 @@ def random_shapes(
     corners += [(2 * rows, 2 * columns, 2 * rows), (1, 2 * columns + 1, 1), (2 * rows + 1, 1, 2 * rows + 1)]
     shapes = corners[:count]
     while len(shapes) < count:
-        shapes.append(tuple(int(size) for size in rng.integers(1, (3 * rows + 2, 3 * columns + 2, longest + 1))))
+        m, n, k = rng.integers(1, (3 * rows + 2, 3 * columns + 2, longest + 1)).tolist()
+        shapes.append((m, n, k))
     return [(m, n, k, _random_group(array, k, rng)) for m, n, k in shapes]
 
 

@@ -18,14 +18,17 @@ def column_dequantizer(dequantizer: Circuit, rows: int) -> Circuit:
     """Return the circuit of a dequantizer that serves ``rows`` rows in turn; ``total`` is the newest running sum."""
     total = total_port(dequantizer)
     ring = tuple(
-        Port(name=f"total_{age}", bits=total.bits, meaning=f"running sum of the row {age} before") for age in range(1, rows)
+        Port(name=f"total_{age}", bits=total.bits, meaning=f"running sum of the row {age} before")
+        for age in range(1, rows)
     )
     names = [total.name, *(port.name for port in ring)]
 
     def step(codes: Codes) -> dict[str, Integers]:
         after = dequantizer.step({**codes, "total": codes[names[-1]]})
         moves = codes["enable_q"] == 1
-        shifted = {name: np.where(moves, codes[newer], codes[name]) for newer, name in zip(names, names[1:], strict=False)}
+        shifted = {
+            name: np.where(moves, codes[newer], codes[name]) for newer, name in zip(names, names[1:], strict=False)
+        }
         return {**after, **shifted, "total": np.where(moves, after["total"], codes["total"])}
 
     def build() -> Any:

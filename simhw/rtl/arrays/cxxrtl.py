@@ -99,7 +99,13 @@ def _library(
     array: SystolicArray, inputs: tuple[str, ...], loops: tuple[tuple[str, str], ...], outputs: tuple[str, ...]
 ) -> ctypes.CDLL:
     command = compiler()
-    passes = ["read_rtlil in.il", f"hierarchy -top {array.circuit.name}", "proc", "opt_clean", "write_cxxrtl -noflatten out.cc"]
+    passes = [
+        "read_rtlil in.il",
+        f"hierarchy -top {array.circuit.name}",
+        "proc",
+        "opt_clean",
+        "write_cxxrtl -noflatten out.cc",
+    ]
     text = run_yosys(passes, {"in.il": rtlil(array.circuit)}, ["out.cc"], what=f"write {array.circuit.name} as C++")
     driver = _DRIVER.format(
         top=_mangled(array.circuit.name),

@@ -10,7 +10,7 @@ as long as ``rows`` clocks lie between the ends of two sums.
 With a dequantizer, a bus ends in the one of its column. A column of ones, fed as the first column is, sums the
 activations; its sums walk along the dequantizers, one column per clock, which is the skew of the columns, and so meet
 the sums that they belong to. Scale and zero point of a group enter with the weights of its last element and are held
-while the rows of the column pass. ``begin`` and ``end``, given with the last element too, mark the first and the last
+while the rows of the column pass. ``opens`` and ``closes``, given with the last element too, mark the first and the last
 group of an output.
 """
 
@@ -39,9 +39,7 @@ FLAGS = ("first", "enable", "last")
 DATAFLOW = "output_stationary"
 
 
-def output_stationary(
-    pe: Circuit, rows: int, columns: int, *, stage: Stage | None = None
-) -> SystolicArray:
+def output_stationary(pe: Circuit, rows: int, columns: int, *, stage: Stage | None = None) -> SystolicArray:
     """Return an output-stationary array of ``rows`` x ``columns`` PEs.
 
     Args:
@@ -114,8 +112,8 @@ class _Definition:
         ]
         if self.stage is not None:
             ports += [
-                Port(name="begin", bits=1, meaning="with last: this group is the first of its output"),
-                Port(name="end", bits=1, meaning="with last: this group is the last of its output"),
+                Port(name="opens", bits=1, meaning="with last: this group is the first of its output"),
+                Port(name="closes", bits=1, meaning="with last: this group is the last of its output"),
                 *(self._scale(port, c) for c in range(self.columns) for port in self.scales),
             ]
         return tuple(ports)
@@ -149,7 +147,7 @@ class _Definition:
         for c in range(self.columns):
             for port in self.scales:
                 ports += [*delays(f"{port.name}_{c}", port.bits, c + 1), register(f"{port.name}_{c}_held", port.bits)]
-            ports += [register(f"{flag}_{c}{role}") for flag in ("begin", "end") for role in ("", "_held")]
+            ports += [register(f"{flag}_{c}{role}") for flag in ("opens", "closes") for role in ("", "_held")]
             ports += [register(f"ending_{c}"), register(f"valid_{c}"), *inside(f"dequantizer_{c}", self.foot)]
         return tuple(ports)
 
@@ -196,23 +194,24 @@ class _Definition:
             waiting = move_chain(codes, after, f"{port.name}_{c}", codes[f"{port.name}_{c}"], c + 1)
             held = f"{port.name}_{c}_held"
             after[held] = np.where(holds, waiting, codes[held])
-        for flag in ("begin", "end"):
+        for flag in ("opens", "closes"):
             after[f"{flag}_{c}"] = codes[f"{flag}_{c - 1}"] if c else codes[flag]
             after[f"{flag}_{c}_held"] = np.where(holds, codes[f"{flag}_{c}"], codes[f"{flag}_{c}_held"])
         sums = codes[f"activation_sum_{c}"] if c else ones
         if c + 1 < self.columns:
             after[f"activation_sum_{c + 1}"] = sums
         given = {
-            "group_sum": to_code(to_signed(to_code(bus, self.stage.sum_bits), self.stage.sum_bits),
-                                 self.stage.group_bits),
+            "group_sum": to_code(
+                to_signed(to_code(bus, self.stage.sum_bits), self.stage.sum_bits), self.stage.group_bits
+            ),
             "activation_sum": sums,
-            "first": codes[f"begin_{c}_held"],
+            "first": codes[f"opens_{c}_held"],
             "enable": valid,
             **{port.name: codes[f"{port.name}_{c}_held"] for port in self.scales},
         }
         name = f"dequantizer_{c}"
         step_instance(codes, after, name, self.foot, given)
-        after[f"ending_{c}"] = valid & codes[f"end_{c}_held"]
+        after[f"ending_{c}"] = valid & codes[f"closes_{c}_held"]
         after[f"valid_{c}"] = codes[f"ending_{c}"]
         after[f"sum_{c}"] = codes[f"{name}.total"]
 

@@ -48,7 +48,7 @@ def fill(
             ]
         return
     sums = _sums_of_activations(placer, pe, stage, activations, flags, columns)
-    marks = (ports.begin, ports.end)
+    marks = (ports.opens, ports.closes)
     for c in range(columns):
         arriving = {"bus": buses[c], "valid": valid[c], "sum": sums[c]}
         marks = _place_foot(placer, ports, stage, foot, flags["last", 0, c + 1], arriving, marks, c)
@@ -105,20 +105,22 @@ def _place_foot(
     for port in stage.scales:
         waiting = placer.delay(f"{port.name}_{c}", getattr(ports, f"{port.name}_{c}"), c + 1)
         held[port.name] = placer.register(f"{port.name}_{c}_held", waiting, enable=holds)
-    begin, end = (placer.register(f"{flag}_{c}", mark) for flag, mark in zip(("begin", "end"), marks, strict=True))
-    begin_held = placer.register(f"begin_{c}_held", begin, enable=holds)
-    end_held = placer.register(f"end_{c}_held", end, enable=holds)
+    opens, closes = (
+        placer.register(f"{flag}_{c}", mark) for flag, mark in zip(("opens", "closes"), marks, strict=True)
+    )
+    opens_held = placer.register(f"opens_{c}_held", opens, enable=holds)
+    closes_held = placer.register(f"closes_{c}_held", closes, enable=holds)
     sign = arriving["bus"][stage.sum_bits - 1]
     group_sum = Cat(arriving["bus"][: stage.sum_bits], sign.replicate(stage.group_bits - stage.sum_bits))
     given = {
         "group_sum": group_sum,
         "activation_sum": arriving["sum"],
-        "first": begin_held,
+        "first": opens_held,
         "enable": arriving["valid"],
         **held,
     }
     made = placer.place(foot, f"dequantizer_{c}", given)
-    ending = placer.register(f"ending_{c}", arriving["valid"] & end_held)
+    ending = placer.register(f"ending_{c}", arriving["valid"] & closes_held)
     placer.module.d.comb += getattr(ports, f"sum_{c}").eq(made["total"])
     placer.module.d.sync += getattr(ports, f"valid_{c}").eq(ending)
-    return begin, end
+    return opens, closes

@@ -38,9 +38,7 @@ class Placer:
             return outputs
         connections = {f"i_{port}": value for port, value in inputs.items()}
         connections |= {f"o_{port}": signal for port, signal in outputs.items()}
-        self.module.submodules[name] = Instance(
-            circuit.name, i_clk=ClockSignal(), i_rst=ResetSignal(), **connections
-        )
+        self.module.submodules[name] = Instance(circuit.name, i_clk=ClockSignal(), i_rst=ResetSignal(), **connections)
         return outputs
 
     def register(self, name: str, source: Value, *, enable: Value | None = None) -> Any:

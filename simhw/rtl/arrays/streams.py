@@ -119,8 +119,8 @@ def _output_stationary(array: SystolicArray, problem: Problem, overlap: Overlap)
                     now += 1
                 bus_free = now - 1 + 2 + array.rows
                 if array.stage is not None:
-                    record.give(now - 1, "begin", group == 0)
-                    record.give(now - 1, "end", group == len(groups) - 1)
+                    record.give(now - 1, "opens", group == 0)
+                    record.give(now - 1, "closes", group == len(groups) - 1)
                     _give_scales(record, array, problem, now - 1, left, group)
             # The edge after which the last sum stands on the last bus: the next operands may be taken at it.
             leaves = now - 1 + 1 + (array.rows - 1) + (array.columns - 1)
@@ -167,7 +167,7 @@ def _weight_stationary(array: SystolicArray, problem: Problem, overlap: Overlap)
                     record.give(begin + i, f"activation_{r}", activation)
                 record.give(begin + i, "enable", 1)
                 if array.stage is not None:
-                    record.give(begin + i, "begin", number == 0)
+                    record.give(begin + i, "opens", number == 0)
                 if number:
                     for c in range(columns):
                         # written one clock after it was read, a fold earlier
@@ -198,9 +198,7 @@ def _give_operands(
         record.give(clock, f"weight_{c}", problem.weights[element, columns[0] + c] if inside else 0)
 
 
-def _give_scales(
-    record: _Recorder, array: SystolicArray, problem: Problem, clock: int, left: int, group: int
-) -> None:
+def _give_scales(record: _Recorder, array: SystolicArray, problem: Problem, clock: int, left: int, group: int) -> None:
     n = problem.weights.shape[1]
     for c in range(array.columns):
         for name, codes in problem.scales.items():
@@ -252,7 +250,9 @@ def _check_groups(array: SystolicArray, problem: Problem, group_size: int) -> No
     wanted = {port.name for port in array.stage.scales}
     if problem.scales.keys() != wanted or any(codes.shape != shape for codes in problem.scales.values()):
         given = {name: codes.shape for name, codes in problem.scales.items()}
-        raise InputError(f"scales are {given}, must be {sorted(wanted)} of shape {shape}; give one per group and column")
+        raise InputError(
+            f"scales are {given}, must be {sorted(wanted)} of shape {shape}; give one per group and column"
+        )
 
 
 def collect(streams: Streams, shape: tuple[int, int, int], sums: list[NDArray[np.int64]]) -> Integers:

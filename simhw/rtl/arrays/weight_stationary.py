@@ -9,7 +9,7 @@ joins the sums of earlier folds, which the output buffer outside hands in as ``c
 
 With a dequantizer, the foot scales each chain's sum and adds it to the carried one. A column of ones, fed as the first
 column is, sums the activations of each row; its sums walk along the feet, one column per clock. Scales and zero points
-enter with ``swap``, wait, and are held while the fold's rows pass the foot. ``begin``, given with every row of
+enter with ``swap``, wait, and are held while the fold's rows pass the foot. ``opens``, given with every row of
 activations, marks the fold that is the first of its outputs.
 """
 
@@ -100,9 +100,11 @@ class _Definition:
         ]
         result = total_port(self.foot)
         for c in range(self.columns):
-            ports.append(Port(name=f"carried_{c}", bits=result.bits, meaning=f"from the output buffer: {result.meaning}"))
+            ports.append(
+                Port(name=f"carried_{c}", bits=result.bits, meaning=f"from the output buffer: {result.meaning}")
+            )
         if self.stage is not None:
-            ports.append(Port(name="begin", bits=1, meaning="with enable: this fold is the first of its outputs"))
+            ports.append(Port(name="opens", bits=1, meaning="with enable: this fold is the first of its outputs"))
             ports += [
                 Port(name=f"{port.name}_{c}", bits=port.bits, meaning=f"with swap: {port.meaning}, column {c}")
                 for c in range(self.columns)
@@ -137,14 +139,14 @@ class _Definition:
             return tuple(ports)
         for r in range(self.rows):
             ports += inside(f"ones_{r}", self.cell)
-        ports += [*delays("begin", 1, self.rows + 1), register("enabled")]
+        ports += [*delays("opens", 1, self.rows + 1), register("enabled")]
         for c in range(self.columns):
             for port in self.stage.scales:
                 ports += delays(f"{port.name}_{c}", port.bits, c)
                 ports += [register(f"{port.name}_{c}_{role}", port.bits) for role in ("waiting", "held")]
             if c:
                 ports += [register(f"activation_sum_{c}", self.stage.activation_bits)]
-                ports += [register(f"fold_{c}"), register(f"begin_{c}")]
+                ports += [register(f"fold_{c}"), register(f"opens_{c}")]
         return tuple(ports)
 
     def step(self, codes: Codes) -> dict[str, Integers]:
@@ -202,17 +204,17 @@ class _Definition:
     ) -> dict[str, Integers]:
         """What enters the dequantizer of a column."""
         if c:
-            fold, begin, sums = codes[f"fold_{c}"], codes[f"begin_{c}"], codes[f"activation_sum_{c}"]
+            fold, opens, sums = codes[f"fold_{c}"], codes[f"opens_{c}"], codes[f"activation_sum_{c}"]
         else:
             fold = codes[f"swap_{self.rows - 1}_0"]
-            begin = move_chain(codes, after, "begin", codes["begin"], self.rows + 1)
+            opens = move_chain(codes, after, "opens", codes["opens"], self.rows + 1)
             sums = to_code(codes[f"ones_{self.rows - 1}.total"], stage.activation_bits)
         if c + 1 < self.columns:
-            after |= {f"fold_{c + 1}": fold, f"begin_{c + 1}": begin, f"activation_sum_{c + 1}": sums}
+            after |= {f"fold_{c + 1}": fold, f"opens_{c + 1}": opens, f"activation_sum_{c + 1}": sums}
         given = {
             "group_sum": to_code(to_signed(to_code(chain, stage.sum_bits), stage.sum_bits), stage.group_bits),
             "activation_sum": sums,
-            "first": begin,
+            "first": opens,
         }
         for port in stage.scales:
             name = f"{port.name}_{c}"

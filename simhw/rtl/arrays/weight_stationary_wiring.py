@@ -87,11 +87,11 @@ def _scaled(
         given = {"activation": activation, "weight": one, "load": always, "swap": always, "above": sums}
         sums = placer.place(cell, f"ones_{r}", given)["total"]
     sums = sums[: stage.activation_bits]
-    begin, fold = placer.delay("begin", ports.begin, rows + 1), swaps[rows, 0]
+    opens, fold = placer.delay("opens", ports.opens, rows + 1), swaps[rows, 0]
     feet = []
     for c, chain in enumerate(chains):
         if c:
-            begin, fold = placer.register(f"begin_{c}", begin), placer.register(f"fold_{c}", fold)
+            opens, fold = placer.register(f"opens_{c}", opens), placer.register(f"fold_{c}", fold)
             sums = placer.register(f"activation_sum_{c}", sums)
         sign = chain[stage.sum_bits - 1]
         group_sum = Cat(chain[: stage.sum_bits], sign.replicate(stage.group_bits - stage.sum_bits))
@@ -102,5 +102,5 @@ def _scaled(
                 f"{name}_waiting", placer.delay(name, getattr(ports, name), c), enable=swaps[0, c]
             )
             held[port.name] = placer.register(f"{name}_held", waiting, enable=fold)
-        feet.append({"group_sum": group_sum, "activation_sum": sums, "first": begin, **held})
+        feet.append({"group_sum": group_sum, "activation_sum": sums, "first": opens, **held})
     return feet
