@@ -19,6 +19,7 @@ from simhw.gemm.operand import Values
 from simhw.gemm.padding import as_float64, columns_last, results
 from simhw.gemm.plan import Plan
 from simhw.gemm.registers import has_half_conversion
+from simhw.gemm.scratch import Scratch
 from simhw.gemm.threads import over_rows
 from simhw.gemm.tiles import packed
 
@@ -170,17 +171,19 @@ def _by_tiles(
     block, base, fraction_bits, _, _, mask = numbers
     fields = [field << 23 for field in (base + 127, 254 + fraction_bits, fraction_bits)]
     held = np.array([block, *fields, mask, part if part < block else 0], np.int64)
-    panels = [(packed(v, COLUMNS), packed(e, COLUMNS)) for v, e in zip(y, ey, strict=True)]
+    panels: list[tuple[NDArray[Any], NDArray[Any]]] = []
 
     def work(i: int, first: int, last: int) -> None:
         rows = slice(first, last)
-        words = ex[i, rows].view(np.uint8) * np.uint32(0x01010101)
-        arrays = (packed(x[i, rows], ROWS), packed(words, ROWS), *panels[i], out[i, rows], held)
-        if half:
-            aligned_half_tiles(*arrays)
-            return
-        overflowed = np.zeros((len(arrays[0]), len(panels[i][0])), np.bool_)
-        aligned_tiles(*arrays, overflowed)
+        with Scratch() as take:
+            words = take(ex[i, rows].shape, np.uint32)
+            np.multiply(ex[i, rows].view(np.uint8), np.uint32(0x01010101), out=words)
+            arrays = (packed(x[i, rows], ROWS, take), packed(words, ROWS, take), *panels[i], out[i, rows], held)
+            overflowed = np.zeros((len(arrays[0]), len(panels[i][0])), np.bool_)
+            if half:
+                aligned_half_tiles(*arrays)
+            else:
+                aligned_tiles(*arrays, overflowed)
         for sliver in np.flatnonzero(overflowed.any(axis=0)):
             again = first + np.flatnonzero(np.repeat(overflowed[:, sliver], ROWS)[: last - first])
             columns = slice(sliver * COLUMNS, (sliver + 1) * COLUMNS)
@@ -188,7 +191,9 @@ def _by_tiles(
             above, beside = (np.ascontiguousarray(v[i, columns])[None] for v in (y, ey))
             out[i, again, columns] = _by_panels(numbers, part, half, (left, above), (right, beside))[0]
 
-    over_rows(work, x.shape[0], x.shape[1], step=ROWS)
+    with Scratch() as take:
+        panels += [(packed(v, COLUMNS, take), packed(e, COLUMNS, take)) for v, e in zip(y, ey, strict=True)]
+        over_rows(work, x.shape[0], x.shape[1], step=ROWS)
     return out
 
 

@@ -26,6 +26,7 @@ from simhw.gemm.registers import (
     Float,
     numbers_of,
 )
+from simhw.gemm.scratch import Scratch
 from simhw.gemm.threads import over_rows
 from simhw.gemm.tiles import over_tiles
 
@@ -114,14 +115,13 @@ def _fuse_halves(a: NDArray[Any], b: NDArray[Any], sums: NDArray[Any]) -> None:
     """Add up in fp16 patterns; those of ``a`` twice to a word, as the kernel takes them."""
     from simhw.gemm.kernels.rounded import from_halves, sum_half_fused, to_halves
 
-    def patterns(values: NDArray[Any], kind: type, repeated: int) -> NDArray[Any]:
-        out: NDArray[Any] = np.empty(values.shape, kind)
-        to_halves(values.reshape(-1), repeated, out.reshape(-1))
-        return out
-
-    held = patterns(sums, np.uint16, 1)
-    over_tiles(sum_half_fused, patterns(a, np.uint32, 0x10001), patterns(b, np.uint16, 1), held)
-    from_halves(held.reshape(-1), sums.reshape(-1))
+    with Scratch() as take:
+        patterns = []
+        for values, kind, repeated in ((a, np.uint32, 0x10001), (b, np.uint16, 1), (sums, np.uint16, 1)):
+            patterns.append(take(values.shape, kind))
+            to_halves(values.reshape(-1), repeated, patterns[-1].reshape(-1))
+        over_tiles(sum_half_fused, *patterns)
+        from_halves(patterns[2].reshape(-1), sums.reshape(-1))
 
 
 def start_sums(kernels: RegisterKernels, shape: tuple[int, int, int], c: NDArray[np.float32] | None) -> NDArray[Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simhw.gemm.scratch import Scratch
 from simhw.gemm.threads import over_rows
 
 Kernel = Callable[..., object]
@@ -22,7 +23,8 @@ def over_tiles(
     Elements of ``b`` and of the sums have one size. ``numbers`` are the kernel's constants, of the sums' type.
     """
     constants = np.zeros(0, sums.dtype) if numbers is None else numbers
-    over_packed_tiles(kernel, a, [slivers(matrix) for matrix in b], sums, [constants] * len(b))
+    with Scratch() as take:
+        over_packed_tiles(kernel, a, [slivers(matrix, take) for matrix in b], sums, [constants] * len(b))
 
 
 def over_packed_tiles(
@@ -36,16 +38,17 @@ def over_packed_tiles(
     from simhw.gemm.kernels.tiles import ROWS
 
     def work(i: int, first: int, last: int) -> None:
-        kernel(packed(a[i, first:last], ROWS), b[i], sums[i, first:last], constants[i])
+        with Scratch() as take:
+            kernel(packed(a[i, first:last], ROWS, take), b[i], sums[i, first:last], constants[i])
 
     over_rows(work, a.shape[0], a.shape[1], step=ROWS)
 
 
-def slivers(matrix: NDArray[Any], itemsize: int | None = None) -> NDArray[Any]:
+def slivers(matrix: NDArray[Any], take: Scratch, itemsize: int | None = None) -> NDArray[Any]:
     """Return ``(n, k)`` packed as wide as a tile of sums of so many bytes, None for those of the matrix."""
     from simhw.gemm.kernels.tiles import columns
 
-    return packed(matrix, columns(itemsize or matrix.dtype.itemsize))
+    return packed(matrix, columns(itemsize or matrix.dtype.itemsize), take)
 
 
 def over_scaled_tiles(
@@ -65,28 +68,30 @@ def over_scaled_tiles(
 
     (a, b), (a_scale, b_scale) = operands, scales
     groups = b_scale.shape[2]
-    panels = []
-    for values, factors in zip(b, b_scale, strict=True):
-        panel = slivers(values)
-        panels.append((panel, slivers(factors, values.dtype.itemsize), start(panel, groups, size)))
     out = np.empty((a.shape[0], a.shape[1], b.shape[1]), np.float32)
+    panels = []
 
     def work(i: int, first: int, last: int) -> None:
         rows = slice(first, last)
         values, right, begin = panels[i]
-        left = packed(a_scale[i, rows], ROWS)
-        kernel(packed(a[i, rows], ROWS), values, left, right, begin, size, np.float32(unit), out[i, rows])
+        with Scratch() as take:
+            left = packed(a_scale[i, rows], ROWS, take)
+            kernel(packed(a[i, rows], ROWS, take), values, left, right, begin, size, np.float32(unit), out[i, rows])
 
-    over_rows(work, a.shape[0], a.shape[1], step=ROWS)
+    with Scratch() as take:
+        for values, factors in zip(b, b_scale, strict=True):
+            panel = slivers(values, take)
+            panels.append((panel, slivers(factors, take, values.dtype.itemsize), start(panel, groups, size)))
+        over_rows(work, a.shape[0], a.shape[1], step=ROWS)
     return out
 
 
-def packed(matrix: NDArray[Any], width: int) -> NDArray[Any]:
+def packed(matrix: NDArray[Any], width: int, take: Scratch) -> NDArray[Any]:
     """Return ``(rows, k)`` as ``(tiles, k, width)``, the last row repeated to fill the last tile."""
     from simhw.gemm.kernels.packing import pack
 
     rows, depth = matrix.shape
-    out = np.empty((-(-rows // width), depth, width), matrix.dtype)
+    out = take((-(-rows // width), depth, width), matrix.dtype)
     pattern = np.dtype(f"u{matrix.dtype.itemsize}")
     pack(np.ascontiguousarray(matrix).view(pattern), out.view(pattern))
     return out

@@ -20,6 +20,7 @@ from simhw.gemm.extent import Extent
 from simhw.gemm.integer_sums import FLOAT32_INTEGERS, addend_in_units
 from simhw.gemm.operand import Values
 from simhw.gemm.plan import Sums
+from simhw.gemm.scratch import Scratch
 from simhw.gemm.tiles import over_tiles
 
 INT16_BITS, INT32_BITS = 16, 32
@@ -58,10 +59,11 @@ def sum_in_16(
 
     shift = INT16_BITS - accumulator.bits
     sums, outside = _start(accumulator, (a.shape[0], a.shape[1], b.shape[1]), extents, c, shift, np.int16)
-    x, _ = _low_halves(a, extents[0], shift, repeated=0x10001)
-    y = np.empty(b.shape, np.int16)
-    to_integers(np.ascontiguousarray(b).reshape(-1), b.dtype.type(2.0 ** -extents[1].unit), y.reshape(-1))
-    over_tiles(saturate_int16, x, y, sums)
+    with Scratch() as take:
+        x, _ = _low_halves(a, extents[0], shift, take, repeated=0x10001)
+        y = take(b.shape, np.int16)
+        to_integers(np.ascontiguousarray(b).reshape(-1), b.dtype.type(2.0 ** -extents[1].unit), y.reshape(-1))
+        over_tiles(saturate_int16, x, y, sums)
     return _finish(sums, shift, extents, outside, np.float32)
 
 
@@ -75,20 +77,25 @@ def sum_in_32(
     if shifts is None:
         return None
     shift = INT32_BITS - accumulator.bits
-    (x, x_fits), (y, y_fits) = (_low_halves(v, e, own) for v, e, own in zip((a, b), extents, shifts, strict=True))
-    if not (x_fits and y_fits):
-        return None
     sums, outside = _start(accumulator, (a.shape[0], a.shape[1], b.shape[1]), extents, c, shift, np.int32)
-    over_tiles(saturate_int32, x, y, sums)
+    with Scratch() as take:
+        (x, x_fits), (y, y_fits) = (
+            _low_halves(v, e, own, take) for v, e, own in zip((a, b), extents, shifts, strict=True)
+        )
+        if not (x_fits and y_fits):
+            return None
+        over_tiles(saturate_int32, x, y, sums)
     kind = np.float32 if accumulator.bits <= FLOAT32_INTEGERS + 1 else np.float64
     return _finish(sums, shift, extents, outside, kind)
 
 
-def _low_halves(values: Values, extent: Extent, shift: int, repeated: int = 1) -> tuple[NDArray[np.uint32], bool]:
+def _low_halves(
+    values: Values, extent: Extent, shift: int, take: Scratch, repeated: int = 1
+) -> tuple[NDArray[np.uint32], bool]:
     """Return values in units, shifted, as lower halves of words or as both (``repeated`` 0x10001); whether they fit."""
     from simhw.gemm.kernels.conversion import to_words
 
-    out = np.empty(values.shape, np.uint32)
+    out = take(values.shape, np.uint32)
     scale = values.dtype.type(2.0 ** (shift - extent.unit))
     beyond = to_words(np.ascontiguousarray(values).reshape(-1), scale, repeated, out.reshape(-1))
     return out, not beyond

@@ -13,6 +13,7 @@ from simhw.gemm.extent import Extent, extent_of
 from simhw.gemm.kernels.sequential import sequential_fma
 from simhw.gemm.paths.exact import DGEMM, DGEMM_SPLIT, SGEMM
 from simhw.gemm.plan import Plan, group_sums, plan_sum
+from simhw.gemm.scratch import KEPT_BYTES, Scratch, _free
 from simhw.gemm.tiles import over_tiles, packed
 
 
@@ -93,6 +94,22 @@ def test_sequential_kernel_rounds_after_every_product():
 )
 def test_packing_lays_rows_side_by_side(rows, k, width, kind):
     matrix = np.arange(rows * k).astype(kind).reshape(rows, k)
-    got = packed(matrix, width)
+    with Scratch() as take:
+        got = packed(matrix, width, take).copy()
     for tile, step, at in np.ndindex(*got.shape):
         assert got[tile, step, at] == matrix[min(tile * width + at, rows - 1), step]
+
+
+def test_scratch_memory_is_used_again_and_bounded():
+    places = []
+    for _ in range(2):
+        with Scratch() as take:
+            arrays = [take((1000, 33), np.float32) for _ in range(2)]
+            places.append({array.ctypes.data for array in arrays})
+            assert len(places[-1]) == 2
+            assert all(place % 64 == 0 for place in places[-1])
+    assert places[0] == places[1]
+    with Scratch() as take:
+        for _ in range(5):
+            take((KEPT_BYTES // 3,), np.uint8)
+    assert sum(memory.size for memory in _free) <= KEPT_BYTES

@@ -57,7 +57,7 @@ def _butterflies(v: Vectors, rows: list[Any]) -> list[Any]:
     return rows
 
 
-_eight, _four, _two = _transpose(8), _transpose(4), _transpose(2)
+_sixteen, _eight, _four, _two = (_transpose(size) for size in (16, 8, 4, 2))
 
 
 @kernel
@@ -65,16 +65,19 @@ def pack(source: NDArray[np.uint32], target: NDArray[np.uint32]) -> None:
     """Pack ``source`` (rows, k), C-contiguous, into ``target`` (tiles, k, width); see the module."""
     count, depth = source.shape
     tiles, _, width = target.shape
-    rows = np.zeros(8, np.int64)
+    rows = np.zeros(16, np.int64)
     for tile in range(tiles):
         at = 0
         while at < width:
             left = width - at
-            size = 8 if left >= 8 else 4 if left >= 4 else 2 if left >= 2 else 1
+            size = 16 if left >= 16 else 8 if left >= 8 else 4 if left >= 4 else 2 if left >= 2 else 1
             for j in range(size):
                 rows[j] = min(tile * width + at + j, count - 1)
             whole = depth - depth % size
-            if size == 8:
+            if size == 16:
+                for k in range(0, whole, 16):
+                    _sixteen(source, rows, k, target, tile, at)
+            elif size == 8:
                 for k in range(0, whole, 8):
                     _eight(source, rows, k, target, tile, at)
             elif size == 4:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from simhw.formats import ElementFormat, IntegerFormat, decode, get_element_format
 from simhw.gemm.extent import Extent
 from simhw.gemm.operand import Operand, Values
+from simhw.gemm.scratch import Scratch
 from simhw.gemm.tiles import over_packed_tiles, over_scaled_tiles, slivers
 
 INT8 = "int8_dot"
@@ -100,9 +101,10 @@ def _dot_words(x: Int8, y: Int8) -> NDArray[np.int32]:
     from simhw.gemm.kernels.dots import sum_bytes
 
     sums = np.empty((x.shape[0], x.shape[1], y.shape[1]), np.int32)
-    panels = [slivers(matrix) for matrix in _words(y, 0)]
-    starts = [_start(panel, 1, panel.shape[1]) for panel in panels]
-    over_packed_tiles(sum_bytes, _words(x, 0x80), panels, sums, starts)
+    with Scratch() as take:
+        panels = [slivers(matrix, take) for matrix in _words(y, 0, take)]
+        starts = [_start(panel, 1, panel.shape[1]) for panel in panels]
+        over_packed_tiles(sum_bytes, _words(x, 0x80, take), panels, sums, starts)
     return sums
 
 
@@ -112,8 +114,9 @@ def scaled_dots(
     """Return the fp32 sum over groups of k of exact sums, in units of ``2**unit``, times the groups' scales."""
     from simhw.gemm.kernels.blocks import scaled_byte_blocks
 
-    operands = _words(x, 0x80), _words(y, 0)
-    return over_scaled_tiles(scaled_byte_blocks, operands, scales, _start, group_size // WORD, 2.0**unit)
+    with Scratch() as take:
+        operands = _words(x, 0x80, take), _words(y, 0, take)
+        return over_scaled_tiles(scaled_byte_blocks, operands, scales, _start, group_size // WORD, 2.0**unit)
 
 
 def _start(panel: NDArray[np.uint32], groups: int, size: int) -> NDArray[np.int32]:
@@ -125,13 +128,14 @@ def _start(panel: NDArray[np.uint32], groups: int, size: int) -> NDArray[np.int3
     return out
 
 
-def _words(values: Int8, mask: int) -> NDArray[np.uint32]:
+def _words(values: Int8, mask: int, take: Scratch) -> NDArray[np.uint32]:
     """Return bytes four to a word, the bits of ``mask`` flipped, the last word filled with zeros."""
     from simhw.gemm.kernels.conversion import flip_bytes
 
     batch, rows, k = values.shape
     size = -(-k // 4) * 4
-    out = np.empty((batch, rows, size), np.uint8) if size == k else np.zeros((batch, rows, size), np.uint8)
+    out = take((batch, rows, size), np.uint8)
+    out[:, :, k:] = 0
     given = np.ascontiguousarray(values).view(np.uint8)
     flip_bytes(given.reshape(batch * rows, k), mask, out.reshape(batch * rows, size))
     return out.view(np.uint32)
