@@ -11,7 +11,6 @@ from simhw.circuits.block_dot import mxfp4_dot as block_circuit
 from simhw.pes.fp4_mac import MULTIPLIER, SIGNALS
 from simhw.pes.mx_dot import FP4, MX_BLOCK, block_dot
 
-
 CIRCUITS = ("bit_heap",)
 """All products of a block in one bit heap."""
 
