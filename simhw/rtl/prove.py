@@ -16,6 +16,7 @@ from enum import Enum
 import numpy as np
 
 from simhw.circuits import Circuit
+from simhw.errors import InputError
 from simhw.rtl.float_spec import float_claim, in_floats
 from simhw.rtl.gate_formula import gate_formula
 from simhw.rtl.netlist import RESET, Netlist, dependences, netlist
@@ -105,8 +106,10 @@ def prove_circuit(
     start = time.monotonic()
     found = netlist(circuit) if gates is None else gates
     ports = {port.name: port for port in (*circuit.inputs, *circuit.state)}
+    defined = definition_sources(circuit)
     results = []
-    for result, sources in sorted(dependences(found).items()):
+    for result, connected in sorted(dependences(found).items()):
+        sources = connected | defined.get(result, frozenset())
         group = OperandGroup(results=(result,), ports=tuple(ports[name] for name in ports if name in sources))
         if group.bits <= EXHAUSTIVE_BITS:
             results.append(_try_all(circuit, found, group))
@@ -118,18 +121,16 @@ def prove_circuit(
 def same_function(one: Netlist, other: Netlist, *, limit_s: float = 60.0) -> Verdict:
     """Return whether two netlists with the same ports compute the same, reset included."""
     script = Script()
-    sources = {
-        name: script.declare(name, len(nets)) for name, nets in (*one.inputs.items(), *one.state.items())
-    }
+    sources = {name: script.declare(name, len(nets)) for name, nets in (*one.inputs.items(), *one.state.items())}
     first, second = (gate_formula(script, gates, sources) for gates in (one, other))
     script.claim(f"(or false {' '.join(f'(distinct {first[name]} {second[name]})' for name in first)})")
     return _verdict(solve(script, limit_s=limit_s).answer)
 
 
 def _try_all(circuit: Circuit, gates: Netlist, group: OperandGroup) -> ResultProof:
-    """Simulate all combinations. What the netlist is not connected to is random: the definition may depend on it."""
+    """Simulate all combinations of what gates and definition depend on."""
     (result,) = group.results
-    method = f"all {1 << group.bits:,} combinations of {group.bits} bits"
+    method = f"all {1 << group.bits:,} combinations of {group.bits} bits that it depends on"
     for batch in all_operands(circuit, group, {}, np.random.default_rng(0)):
         expected, got = circuit.step(batch)[result], simulate(gates, batch)[result]
         wrong = np.flatnonzero(expected != got)
@@ -145,13 +146,11 @@ def _try_all(circuit: Circuit, gates: Netlist, group: OperandGroup) -> ResultPro
     return ResultProof(result=result, verdict=Verdict.PROVEN, method=method)
 
 
-def _ask_solver(
-    circuit: Circuit, gates: Netlist, result: str, limit_s: float, solver: Solver | None
-) -> ResultProof:
+def _ask_solver(circuit: Circuit, gates: Netlist, result: str, limit_s: float, solver: Solver | None) -> ResultProof:
     try:
         script = claim(circuit, gates, result)
-    except TypeError as error:
-        return ResultProof(result=result, verdict=Verdict.UNDECIDED, method=str(error))
+    except (TypeError, InputError) as error:
+        return ResultProof(result=result, verdict=Verdict.UNDECIDED, method=f"no specification for solvers: {error}")
     used = solver or next(iter(installed_solvers()), None)
     name = used.value if used else "no solver"
     deadline = time.monotonic() + limit_s
@@ -186,28 +185,61 @@ def _ask_solver(
 def claim(circuit: Circuit, gates: Netlist, result: str) -> Script:
     """Return a script that can be satisfied exactly where gates and definition differ in ``result``.
 
+    Definitions of integer circuits are run on symbols; floating-point circuits have a specification of their own, in
+    the solvers' theory of floating point.
+
+    Raises:
+        TypeError: the definition uses operations that symbols do not know, and has no other specification.
+        InputError: likewise.
+    """
+    try:
+        script, expected = definition(circuit)
+    except TypeError:
+        return _float_claim(circuit, gates, result)
+    bits = len({**gates.next_state, **gates.outputs}[result])
+    sources = {port.name: port.name for port in (*circuit.inputs, *circuit.state)}
+    got = gate_formula(script, gates, {**sources, RESET: "#b0"})[result]
+    script.claim(f"(distinct {expected[result].resized(bits)} {got})")
+    return script
+
+
+def _float_claim(circuit: Circuit, gates: Netlist, result: str) -> Script:
+    script = Script()
+    sources = {port.name: script.declare(port.name, port.bits) for port in (*circuit.inputs, *circuit.state)}
+    got = gate_formula(script, gates, {**sources, RESET: "#b0"})[result]
+    claimed = float_claim(script, circuit, result, got)
+    if claimed is None:
+        raise TypeError(f"the definition of {result} leaves the integers")
+    script.claim(f"(not {claimed})")
+    return script
+
+
+def definition(circuit: Circuit) -> tuple[Script, dict[str, Symbol]]:
+    """Run a circuit's definition on symbols; inputs and registers are declared by name.
+
     Raises:
         TypeError: the definition uses operations that symbols do not know.
     """
-    script = Script()
-    ports = (*circuit.inputs, *circuit.state)
-    sources = {port.name: script.declare(port.name, port.bits) for port in ports}
-    got = gate_formula(script, gates, {**sources, RESET: "#b0"})[result]
-    if floating := float_claim(script, circuit, result, got):
-        script.claim(f"(not {floating})")
-        return script
-    symbols = {
-        port.name: Symbol(
-            script, script.define(f"((_ zero_extend 1) {port.name})", port.bits + 1), 0, (1 << port.bits) - 1
-        )
-        for port in ports
-    }
-    expected = circuit.step(symbols)[result]  # type: ignore[arg-type]
-    if not isinstance(expected, Symbol):
+    if in_floats(circuit):
         raise TypeError("the definition leaves the integers")
-    bits = len({**gates.next_state, **gates.outputs}[result])
-    script.claim(f"(distinct {expected.resized(bits)} {got})")
-    return script
+    script = Script()
+    symbols = {}
+    for port in (*circuit.inputs, *circuit.state):
+        code = script.define(f"((_ zero_extend 1) {script.declare(port.name, port.bits)})", port.bits + 1)
+        symbols[port.name] = Symbol(script, code, 0, (1 << port.bits) - 1)
+    expected = circuit.step(symbols)  # type: ignore[arg-type]
+    if not all(isinstance(value, Symbol) for value in expected.values()):
+        raise TypeError("the definition leaves the integers")
+    return script, expected  # type: ignore[return-value]
+
+
+def definition_sources(circuit: Circuit) -> dict[str, frozenset[str]]:
+    """Return what the definition of each register and output is made of; nothing where symbols cannot follow it."""
+    try:
+        script, expected = definition(circuit)
+    except TypeError:
+        return {}
+    return {name: script.sources(value.term) for name, value in expected.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

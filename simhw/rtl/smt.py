@@ -1,13 +1,16 @@
-"""SMT-LIB scripts over bit vectors, and the solvers that decide them (extra ``simhw[formal]``)."""
+"""SMT-LIB scripts over bit vectors and floating-point numbers; solvers that decide them (extra ``simhw[formal]``)."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from importlib.util import find_spec
 
 from simhw.errors import InputError
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 class Answer(Enum):
@@ -39,11 +42,11 @@ class Solution:
 
 
 class Script:
-    """Declarations, definitions and assertions that are being written, over bit vectors and floating-point numbers."""
+    """Declarations, definitions and assertions that are being written."""
 
     def __init__(self) -> None:
         self._lines = ["(set-logic QF_BVFP)"]
-        self._defined = 0
+        self._terms: dict[str, str] = {}
         self.declared: dict[str, int] = {}
 
     def declare(self, name: str, bits: int) -> str:
@@ -56,23 +59,36 @@ class Script:
         """Name a bit vector; shared parts stay shared."""
         return self._define(term, f"(_ BitVec {bits})")
 
+    def define_as(self, term: str, sort: str) -> str:
+        """Name a term of any sort, such as a floating-point number."""
+        return self._define(term, sort)
+
     def define_truth(self, term: str) -> str:
         """Name a truth value."""
         return self._define(term, "Bool")
 
-    def define_sort(self, term: str, sort: str) -> str:
-        """Name a term of any sort."""
-        return self._define(term, sort)
-
     def _define(self, term: str, sort: str) -> str:
-        self._defined += 1
-        name = f"t{self._defined}"
+        name = f"t{len(self._terms)}"
+        self._terms[name] = term
         self._lines.append(f"(define-fun {name} () {sort} {term})")
         return name
 
     def claim(self, term: str) -> None:
         """Assert a truth value."""
         self._lines.append(f"(assert {term})")
+
+    def sources(self, term: str) -> frozenset[str]:
+        """Return the declared constants that a term is made of."""
+        found: set[str] = set()
+        waiting, seen = [term], {term}
+        while waiting:
+            for word in _WORD.findall(waiting.pop()):
+                if word in self.declared:
+                    found.add(word)
+                elif word in self._terms and word not in seen:
+                    seen.add(word)
+                    waiting.append(self._terms[word])
+        return frozenset(found)
 
     def __str__(self) -> str:
         return "\n".join([*self._lines, ""])
@@ -125,7 +141,7 @@ def _bitwuzla(text: str, declared: Mapping[str, int], limit_s: float) -> Solutio
 def _z3(text: str, declared: Mapping[str, int], limit_s: float) -> Solution:
     import z3
 
-    solver = z3.SolverFor("QF_FPBV")
+    solver = z3.SolverFor("QF_BVFP")
     solver.set("timeout", max(1, round(limit_s * 1000)))
     solver.from_string(text)
     result = solver.check()
