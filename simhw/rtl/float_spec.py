@@ -55,7 +55,7 @@ def in_floats(circuit: Circuit) -> bool:
 
 
 def _float(script: Script, term: str) -> str:
-    return script.define_sort(term, FP32_SORT)
+    return script.define_as(term, FP32_SORT)
 
 
 def _same(got: str, expected: str) -> str:
@@ -107,7 +107,7 @@ def _dequantized(script: Script, weight: Port, got: str) -> str:
     extend = "sign_extend" if weight.meaning.startswith("int") else "zero_extend"
     wide = " ".join(f"((_ {extend} 1) {name})" for name in ("weight", "zero"))
     integer = f"((_ to_fp 5 11) RNE (bvsub {wide}))"
-    product = script.define_sort(f"(fp.mul RNE ((_ to_fp 5 11) scale) {integer})", "(_ FloatingPoint 5 11)")
+    product = script.define_as(f"(fp.mul RNE ((_ to_fp 5 11) scale) {integer})", "(_ FloatingPoint 5 11)")
     largest = f"(ite (fp.isNegative {product}) #xfbff #x7bff)"
     return (
         f"(ite (fp.isNaN {product}) (= {got} #x7fff) "

@@ -192,18 +192,25 @@ def claim(circuit: Circuit, gates: Netlist, result: str) -> Script:
         TypeError: the definition uses operations that symbols do not know, and has no other specification.
         InputError: likewise.
     """
-    ports = {port.name: port.name for port in (*circuit.inputs, *circuit.state)}
-    floating = Script()
-    for port in (*circuit.inputs, *circuit.state):
-        floating.declare(port.name, port.bits)
-    got = gate_formula(floating, gates, {**ports, RESET: "#b0"})[result]
-    if same := float_claim(floating, circuit, result, got):
-        floating.claim(f"(not {same})")
-        return floating
-    script, expected = definition(circuit)
-    got = gate_formula(script, gates, {**ports, RESET: "#b0"})[result]
+    try:
+        script, expected = definition(circuit)
+    except TypeError:
+        return _float_claim(circuit, gates, result)
     bits = len({**gates.next_state, **gates.outputs}[result])
+    sources = {port.name: port.name for port in (*circuit.inputs, *circuit.state)}
+    got = gate_formula(script, gates, {**sources, RESET: "#b0"})[result]
     script.claim(f"(distinct {expected[result].resized(bits)} {got})")
+    return script
+
+
+def _float_claim(circuit: Circuit, gates: Netlist, result: str) -> Script:
+    script = Script()
+    sources = {port.name: script.declare(port.name, port.bits) for port in (*circuit.inputs, *circuit.state)}
+    got = gate_formula(script, gates, {**sources, RESET: "#b0"})[result]
+    claimed = float_claim(script, circuit, result, got)
+    if claimed is None:
+        raise TypeError(f"the definition of {result} leaves the integers")
+    script.claim(f"(not {claimed})")
     return script
 
 
@@ -213,6 +220,8 @@ def definition(circuit: Circuit) -> tuple[Script, dict[str, Symbol]]:
     Raises:
         TypeError: the definition uses operations that symbols do not know.
     """
+    if in_floats(circuit):
+        raise TypeError("the definition leaves the integers")
     script = Script()
     symbols = {}
     for port in (*circuit.inputs, *circuit.state):

@@ -42,7 +42,7 @@ class Solution:
 
 
 class Script:
-    """Declarations, definitions and assertions that are being written, over bit vectors and floating-point numbers."""
+    """Declarations, definitions and assertions that are being written."""
 
     def __init__(self) -> None:
         self._lines = ["(set-logic QF_BVFP)"]
@@ -59,13 +59,13 @@ class Script:
         """Name a bit vector; shared parts stay shared."""
         return self._define(term, f"(_ BitVec {bits})")
 
+    def define_as(self, term: str, sort: str) -> str:
+        """Name a term of any sort, such as a floating-point number."""
+        return self._define(term, sort)
+
     def define_truth(self, term: str) -> str:
         """Name a truth value."""
         return self._define(term, "Bool")
-
-    def define_sort(self, term: str, sort: str) -> str:
-        """Name a term of any sort."""
-        return self._define(term, sort)
 
     def _define(self, term: str, sort: str) -> str:
         name = f"t{len(self._terms)}"
@@ -141,7 +141,7 @@ def _bitwuzla(text: str, declared: Mapping[str, int], limit_s: float) -> Solutio
 def _z3(text: str, declared: Mapping[str, int], limit_s: float) -> Solution:
     import z3
 
-    solver = z3.SolverFor("QF_FPBV")
+    solver = z3.SolverFor("QF_BVFP")
     solver.set("timeout", max(1, round(limit_s * 1000)))
     solver.from_string(text)
     result = solver.check()
