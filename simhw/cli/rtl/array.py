@@ -60,8 +60,9 @@ def command(
 ) -> None:
     """Build a systolic array of PEs: Verilog with --export, comparison with the emulator with --check.
 
-    A row of the comparison is a GEMM: its sizes, the clock cycles measured on the circuit and those that the closed form
-    of the same dataflow predicts, and whether all results equal the emulator's. The exit code is 1 where any differs.
+    A row of the comparison is a GEMM: its sizes, the clock cycles measured on the circuit and those that the closed
+    form of the same dataflow predicts, and whether all results equal the emulator's. The exit code is 1 where any
+    differs.
     """
     from simhw.circuits import require_rtl
     from simhw.rtl.arrays import Dequantizer, systolic_array

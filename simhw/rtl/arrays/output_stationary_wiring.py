@@ -7,9 +7,9 @@ from typing import Any
 from amaranth.hdl import Cat, Const, Value
 
 from simhw.circuits import Circuit
-from simhw.rtl.arrays.stage import Stage
 from simhw.rtl.arrays.base import widths
 from simhw.rtl.arrays.placing import Placer, either, gated
+from simhw.rtl.arrays.stage import Stage
 
 _FLAGS = ("first", "enable", "last")
 
