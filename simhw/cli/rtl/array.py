@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,7 +83,7 @@ def command(
     if folder is not None:
         click.echo(f"written: {export(array.circuit, folder)}")
     if check and not _check(array, gemms, longest, seed, simulator):
-        sys.exit(1)
+        raise click.exceptions.Exit(1)
 
 
 def _check(array: SystolicArray, gemms: int, longest: int, seed: int, name: str) -> bool:

@@ -1,7 +1,5 @@
 """``simhw rtl array``."""
 
-import pytest
-
 from simhw.cli import main
 
 
@@ -22,9 +20,7 @@ def test_a_difference_is_shown_and_is_the_exit_code(monkeypatch, capsys):
     from simhw.rtl.arrays import check
 
     monkeypatch.setattr(check, "predicted_cycles", lambda *_: 3)
-    with pytest.raises(SystemExit) as ended:
-        main(["rtl", "array", "--pe", "int4_mac", "--rows", "1", "--columns", "1", "--check", "--gemms", "2"])
-    assert ended.value.code == 1
+    assert main(["rtl", "array", "--pe", "int4_mac", "--rows", "1", "--columns", "1", "--check", "--gemms", "2"]) == 1
     assert capsys.readouterr().out.splitlines()[-1] == "4 GEMMs: 4 differ"
 
 

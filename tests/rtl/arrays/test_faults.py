@@ -11,6 +11,7 @@ from simhw.rtl.arrays.bench import array_netlist, simulate_netlist
 from simhw.rtl.arrays.placing import Placer
 from simhw.rtl.faults import faults, operator_faults
 from simhw.rtl.netlist import RESET, gates_of, netlist
+from simhw.rtl.prove import Verdict, same_function
 from simhw.rtl.rtlil import rtlil
 from simhw.rtl.simulation import simulate
 from simhw.rtl.stimuli import random_vectors
@@ -124,6 +125,6 @@ def test_gates_exchanged_anywhere_are_found(make_array, make_problems, dataflow)
         found = bool(_wrong(array, problems, fault.netlist)[0])
         by_gemms += found
         if not found and all((got[name] == codes).all() for name, codes in right.items()):
-            missed.append((fault.gate, fault.was.name))
+            missed.append(fault.netlist)
     assert by_gemms >= 32
-    assert not missed
+    assert all(same_function(gates, redundant) is Verdict.PROVEN for redundant in missed)
