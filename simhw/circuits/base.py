@@ -50,7 +50,7 @@ class Circuit:
         build: returns the Amaranth component; imports Amaranth when it is called.
         step: the definition: inputs and state -> next state and outputs, as bit patterns, written without the circuit.
         cycles: clock cycles of one multiply-accumulate.
-        parts: circuits that the component instantiates by their names; each is made once, however often it stands there.
+        parts: circuits that the component instantiates by their names; each is made once, however often it stands.
     """
 
     name: str

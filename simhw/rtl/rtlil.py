@@ -24,15 +24,10 @@ def rtlil(circuit: Circuit) -> str:
 
 
 def verilog(circuit: Circuit) -> str:
-    """Return the Verilog of a circuit: operators and registers, comments that say what it is; one module, and one for each part."""
+    """Return the Verilog of a circuit: operators, registers, comments that say what it is; a module for each part."""
+    flatten = [] if circuit.parts else ["flatten"]
     text = run_yosys(
-        [
-            "read_rtlil in.il",
-            "proc",
-            *([] if circuit.parts else ["flatten"]),
-            "opt_clean",
-            "write_verilog -noattr out.v",
-        ],
+        ["read_rtlil in.il", "proc", *flatten, "opt_clean", "write_verilog -noattr out.v"],
         {"in.il": rtlil(circuit)},
         ["out.v"],
         what=f"write {circuit.name} as Verilog",

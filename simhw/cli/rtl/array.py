@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,8 +59,9 @@ def command(
 ) -> None:
     """Build a systolic array of PEs: Verilog with --export, comparison with the emulator with --check.
 
-    A row of the comparison is a GEMM: its sizes, the clock cycles measured on the circuit and those that the closed form
-    of the same dataflow predicts, and whether all results equal the emulator's. The exit code is 1 where any differs.
+    A row of the comparison is a GEMM: its sizes, the clock cycles measured on the circuit and those that the closed
+    form of the same dataflow predicts, and whether all results equal the emulator's. The exit code is 1 where any
+    differs.
     """
     from simhw.circuits import require_rtl
     from simhw.rtl.arrays import Dequantizer, systolic_array
@@ -83,7 +83,7 @@ def command(
     if folder is not None:
         click.echo(f"written: {export(array.circuit, folder)}")
     if check and not _check(array, gemms, longest, seed, simulator):
-        sys.exit(1)
+        raise click.exceptions.Exit(1)
 
 
 def _check(array: SystolicArray, gemms: int, longest: int, seed: int, name: str) -> bool:

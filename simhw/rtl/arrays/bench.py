@@ -16,6 +16,8 @@ from simhw.rtl.clocked import Clocks, Loop, run_clocks
 from simhw.rtl.clocked_kernel import RUNS
 from simhw.rtl.netlist import Netlist, netlist
 
+AFTERWARDS = 4
+"""Clocks beyond the expected end: a result that leaves late, or one too many, is seen."""
 Simulator = Callable[[SystolicArray, dict[str, Clocks], Sequence[Loop], Sequence[str]], dict[str, Clocks]]
 """``(array, inputs, loops, names of outputs)`` -> each output in each clock, before its edge, from reset on."""
 
@@ -88,7 +90,7 @@ def simulate_netlist(gates: Netlist) -> Simulator:
 def _run(
     array: SystolicArray, made: Sequence[Streams], problems: Sequence[Problem], simulator: Simulator
 ) -> list[Outcome]:
-    clocks = max(streams.clocks for streams in made)
+    clocks = max(streams.clocks for streams in made) + AFTERWARDS
     inputs = {
         port: np.stack([_padded(streams.inputs[port], clocks, 0) for streams in made], axis=1)
         for port in made[0].inputs

@@ -111,7 +111,7 @@ def random_problem(
 def random_shapes(
     array: SystolicArray, count: int, rng: np.random.Generator, *, longest: int = 24
 ) -> list[tuple[int, int, int, int | None]]:
-    """Return shapes ``(m, n, k, group size)``: corners first (single ones, full folds, one beyond), then random ones."""
+    """Return shapes ``(m, n, k, group size)``: corners first (single, full, one beyond), then random ones."""
     rows, columns = array.rows, array.columns
     corners = [(1, 1, 1), (rows, columns, 1), (rows, columns, rows), (rows + 1, columns + 1, rows + 1)]
     corners += [(2 * rows, 2 * columns, 2 * rows), (1, 2 * columns + 1, 1), (2 * rows + 1, 1, 2 * rows + 1)]

@@ -6,6 +6,7 @@ in a ring of registers that moves by one place with every group sum.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,7 @@ def column_dequantizer(dequantizer: Circuit, rows: int) -> Circuit:
     def step(codes: Codes) -> dict[str, Integers]:
         after = dequantizer.step({**codes, "total": codes[names[-1]]})
         moves = codes["enable_q"] == 1
-        shifted = {
-            name: np.where(moves, codes[newer], codes[name]) for newer, name in zip(names, names[1:], strict=False)
-        }
+        shifted = {name: np.where(moves, codes[newer], codes[name]) for newer, name in pairwise(names)}
         return {**after, **shifted, "total": np.where(moves, after["total"], codes["total"])}
 
     def build() -> Any:

@@ -25,9 +25,12 @@ from simhw.rtl.rtlil import rtlil
 from simhw.rtl.yosys import run_yosys
 
 _DRIVER = """
-template<size_t bits> static uint64_t read(const cxxrtl::value<bits> &v) {{ return v.template zcast<64>().template get<uint64_t>(); }}
+template<size_t bits> static uint64_t read(const cxxrtl::value<bits> &v) {{
+    return v.template zcast<64>().template get<uint64_t>();
+}}
 template<size_t bits> static uint64_t read(const cxxrtl::wire<bits> &w) {{ return read(w.curr); }}
-extern "C" void run(int64_t clocks, const uint64_t *in, const int64_t *sources, const uint64_t *nothing, uint64_t *out) {{
+extern "C" void run(
+    int64_t clocks, const uint64_t *in, const int64_t *sources, const uint64_t *nothing, uint64_t *out) {{
     cxxrtl_design::{top} top;
     for (int64_t t = 0; t < clocks; t++, in += {inputs}, sources += {loops}, out += {outputs}) {{
         uint64_t *seen = out;

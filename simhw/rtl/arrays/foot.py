@@ -1,7 +1,7 @@
 """What stands at the foot of a weight-stationary column: the sum of a chain joins the one of the folds before.
 
-The sums of earlier folds lie in the output buffer, a memory outside the array: ``carried`` is read there in the clock in
-which the chain's sum arrives, ``total`` is written back one clock later.
+The sums of earlier folds lie in the output buffer, a memory outside the array: ``carried`` is read there in the clock
+in which the chain's sum arrives, ``total`` is written back one clock later.
 """
 
 from __future__ import annotations

@@ -1,17 +1,17 @@
 """An output-stationary array as a circuit: ports, registers and definition.
 
 Activations enter from the left, row r delayed by r clocks; weights enter from above, column c delayed by c. The flags
-``first``, ``enable`` and ``last`` enter at the corner and travel beside the activations, down the first column and along
-every row, so the products of one sum are marked in each PE without a counter anywhere. One clock after the last product
-of a sum its total stands on the bus of its column, at which its row alone is not gated; the next sum may already be
-under way in the same PE. Rows finish one after the other, so a column needs no second accumulator and no shifting out,
-as long as ``rows`` clocks lie between the ends of two sums.
+``first``, ``enable`` and ``last`` enter at the corner and travel beside the activations, down the first column and
+along every row, so the products of one sum are marked in each PE without a counter anywhere. One clock after the last
+product of a sum its total stands on the bus of its column, at which its row alone is not gated; the next sum may
+already be under way in the same PE. Rows finish one after the other, so a column needs no second accumulator and no
+shifting out, as long as ``rows`` clocks lie between the ends of two sums.
 
 With a dequantizer, a bus ends in the one of its column. A column of ones, fed as the first column is, sums the
 activations; its sums walk along the dequantizers, one column per clock, which is the skew of the columns, and so meet
 the sums that they belong to. Scale and zero point of a group enter with the weights of its last element and are held
-while the rows of the column pass. ``opens`` and ``closes``, given with the last element too, mark the first and the last
-group of an output.
+while the rows of the column pass. ``opens`` and ``closes``, given with the last element too, mark the first and the
+last group of an output.
 """
 
 from __future__ import annotations

@@ -243,8 +243,8 @@ def _check_groups(array: SystolicArray, problem: Problem, group_size: int) -> No
         )
     if array.dataflow == "weight_stationary" and not array.stage.linear and group_size > array.rows:
         raise InputError(
-            f"group size is {group_size}, must be at most {array.rows}, the rows of a weight-stationary array: the fp32 "
-            "dequantizer rounds, so the chains of one group must not meet behind it; choose smaller groups"
+            f"group size is {group_size}, must be at most {array.rows}, the rows of a weight-stationary array: the "
+            "fp32 dequantizer rounds, so the chains of one group must not meet behind it; choose smaller groups"
         )
     shape = (-(-k // group_size), n)
     wanted = {port.name for port in array.stage.scales}

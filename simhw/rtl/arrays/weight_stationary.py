@@ -2,10 +2,10 @@
 
 Weights enter from above, one row per clock, that of the last row first, column c delayed by c; ``load`` is 1 with the
 first of them. They are shifted down into waiting registers: row r shifts as long as weights for it or for rows below
-pass, and then keeps its own. Activations enter from the left, row r delayed by r; ``swap`` comes with the first row of a
-fold and makes the waiting weights those that are multiplied, cell by cell as the activations arrive. So the next fold's
-weights are loaded behind the front of the running stream. Sums pass down the columns; at the foot, the sum of a chain
-joins the sums of earlier folds, which the output buffer outside hands in as ``carried``.
+pass, and then keeps its own. Activations enter from the left, row r delayed by r; ``swap`` comes with the first row of
+a fold and makes the waiting weights those that are multiplied, cell by cell as the activations arrive. So the next
+fold's weights are loaded behind the front of the running stream. Sums pass down the columns; at the foot, the sum of a
+chain joins the sums of earlier folds, which the output buffer outside hands in as ``carried``.
 
 With a dequantizer, the foot scales each chain's sum and adds it to the carried one. A column of ones, fed as the first
 column is, sums the activations of each row; its sums walk along the feet, one column per clock. Scales and zero points
