@@ -25,8 +25,8 @@ from simhw.rtl.smt import Answer, Script, Solver, installed_solvers, solve
 from simhw.rtl.stimuli import EXHAUSTIVE_BITS, OperandGroup, all_operands
 from simhw.rtl.symbolic import Symbol
 
-FIRST_TRY_S = 10.0
-"""Seconds after which a case is split."""
+FIRST_TRY_S = 3.0
+"""Seconds after which a case is split; parts of it get twice as many, and so on."""
 
 
 class Verdict(Enum):
@@ -165,7 +165,7 @@ def _ask_solver(circuit: Circuit, gates: Netlist, result: str, limit_s: float, s
             return ResultProof(
                 result=result, verdict=Verdict.UNDECIDED, method=f"{name}, {limit_s:g} s, {cases} cases proven"
             )
-        patience = min(left, FIRST_TRY_S) if case.free else left
+        patience = min(left, FIRST_TRY_S * 2**case.depth) if case.free else left
         solution = solve(script, limit_s=patience, extra=case.extra, solver=solver)
         if solution.answer is Answer.SATISFIABLE:
             return ResultProof(
@@ -248,6 +248,7 @@ class _Case:
 
     extra: str
     free: tuple[tuple[str, int], ...]
+    depth: int = 0
 
     def split(self) -> list[_Case]:
         chosen, rest = self.free[:2], self.free[2:]
@@ -255,7 +256,7 @@ class _Case:
         for name, bit in chosen:
             fixed = f"(= ((_ extract {bit} {bit}) {name})"
             cases = [f"(and {case} {fixed} #b{value}))" for case in cases for value in (0, 1)]
-        return [_Case(extra=case, free=rest) for case in cases] if chosen else [self]
+        return [_Case(extra=case, free=rest, depth=self.depth + 1) for case in cases] if chosen else [self]
 
 
 def _splitting_bits(circuit: Circuit, gates: Netlist, result: str) -> tuple[tuple[str, int], ...]:
