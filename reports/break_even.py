@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from simhw.arrays import Gemm, Grouping, dequantization_work
 from simhw.costs import CostTable
 from simhw.pes import get_pe
-from simhw.pes.price import price
+from simhw.pes.price import group_dequantizer_um2, group_sum_pj, price
 
 FIRST, AFTER, INTEGER = "w4a8_dequantize_first", "mixpe_w4a8", "mixpe_w4a8_progressive"
 """The PEs: a weight dequantized to int8, float scales behind the group, integer scales behind the group."""
@@ -97,11 +97,9 @@ def break_even(m: int, n: int, k: int, group: int, table: CostTable, *, rows: in
     grouping = Grouping(dequantization=after.dequantization, dequantizers=after.dequantizers, group_size=group)
     work = dequantization_work(gemm, grouping=grouping, weight_streams=streams, activation_streams=1, columns=1)
     parts = after.dequantize_parts(group)
-    after_pj = (
-        work.scale_operations * table.total_energy_pj(parts.scale)
-        + work.zero_point_operations * table.total_energy_pj(parts.zero_point)
-        + work.activation_sum_operations * table.total_energy_pj(parts.activation_sum)
-    )
+    after_pj = work.scale_operations * group_sum_pj(
+        after, table, group
+    ) + work.activation_sum_operations * table.total_energy_pj(parts.activation_sum)
     return BreakEven(
         m=m,
         n=n,
@@ -134,7 +132,7 @@ def break_even(m: int, n: int, k: int, group: int, table: CostTable, *, rows: in
 def tokens_of_equal_dequantization(n: int, group: int, table: CostTable, name: str = AFTER) -> float:
     """Return the m at which dequantization after the group takes the energy of dequantizing every weight once."""
     first, parts = get_pe(FIRST).dequantize_parts(group), get_pe(name).dequantize_parts(group)
-    per_group = table.total_energy_pj((*parts.scale, *parts.zero_point)) / group
+    per_group = group_sum_pj(get_pe(name), table, group) / group
     return table.total_energy_pj(first.weight) / (per_group + table.total_energy_pj(parts.activation_sum) / n)
 
 
@@ -148,7 +146,7 @@ def least_group(n: int, table: CostTable, name: str = AFTER) -> int | None:
         after = get_pe(name)
         parts = after.dequantize_parts(group)
         saved = first - price(after, table, after.group_accumulator_bits(group)).energy_pj
-        per_mac = table.total_energy_pj((*parts.scale, *parts.zero_point)) / group
+        per_mac = group_sum_pj(after, table, group) / group
         if per_mac + table.total_energy_pj(parts.activation_sum) / n <= saved:
             return group
     return None
@@ -188,7 +186,7 @@ def shared_area(
     first, after = get_pe(FIRST), get_pe(name)
     own = price(after, table, after.group_accumulator_bits(group)).area_um2
     parts = after.dequantize_parts(group)
-    column = table.total_area_um2((*parts.scale, *parts.zero_point, *parts.activation_sum))
+    column = group_dequantizer_um2(after, table, group) + table.total_area_um2(parts.activation_sum)
     weight = table.total_area_um2(first.dequantize_parts(group).weight)
     first_own = price(first, table, INT8_BITS).area_um2
     register = table.area_um2(RUNNING_SUM) if running_sums else 0.0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simhw.accumulators import Aligned
-from simhw.arrays import Gemm, Grouping, array_area, dequantization_work, schedule
+from simhw.arrays import Gemm, Grouping, array_area, dequantization_energy_pj, dequantization_work, schedule
 from simhw.costs import CombinedTable, CostTable, load_table, table_names
 from simhw.formats import get_element_format
 from simhw.gemm.datapath import Datapath
@@ -151,7 +151,7 @@ def _shared_energy_pj(pe: ProcessingElement, table: CostTable, gemm: Gemm, group
         columns=COLUMNS,
         zero_points=bool(pe.dequantize_parts(grouping.group_size or gemm.k).zero_point),
     )
-    return work.energy_pj(pe.dequantize_parts(grouping.group_size or gemm.k), table) / gemm.macs
+    return dequantization_energy_pj(work, pe, grouping.group_size or gemm.k, table) / gemm.macs
 
 
 def find(costs: Sequence[PECost], pe: str, technology: str) -> PECost:

@@ -10,7 +10,7 @@ from simhw.costs.combined import structures
 from simhw.costs.synthesised import SynthesisTable
 from simhw.errors import InputError
 from simhw.formats import get_element_format
-from simhw.pes import ProcessingElement
+from simhw.pes import Dequantizers, ProcessingElement
 from simhw.pes.price import price
 from simhw.reports.pe_variants import against, reference_of
 
@@ -45,11 +45,14 @@ def ratios(pes: Sequence[ProcessingElement], gates: CostTable, tables: Sequence[
     for pe in pes:
         widths = {e.accumulator_bits for table in tables for e in structures(table, pe.name)}
         for bits in sorted(widths):
+            block = pe.dequantizers is Dequantizers.PER_BLOCK  # its entry's register is the fp32 sum, its scale inside
             try:
-                own = price(pe, gates, bits)
+                own = price(pe, gates, pe.group_accumulator_bits(pe.block_size or 1) if block else bits)
             except InputError:  # the circuit's accumulator is another kind than the PE's parts have
                 continue
             inside = pe.dequantize_parts(1).weight  # a circuit of its own has its dequantizer inside
+            parts = pe.dequantize_parts(pe.block_size or 1).scale if block else ()
+            scale_pj = gates.total_energy_pj(parts) / (pe.block_size or 1)
             cycles = float(pe.cycles_per_product(get_element_format(pe.weight_format).bits))
             areas, energies, variants = {}, {}, {}
             for table in tables:
@@ -64,7 +67,7 @@ def ratios(pes: Sequence[ProcessingElement], gates: CostTable, tables: Sequence[
                     pe=pe.name,
                     accumulator_bits=bits,
                     gate_area=(cycles * own.area_um2 + gates.total_area_um2(inside)) / base.area_um2,
-                    gate_energy=(cycles * own.energy_pj + gates.total_energy_pj(inside)) / base.energy_pj,
+                    gate_energy=(cycles * own.energy_pj + gates.total_energy_pj(inside) + scale_pj) / base.energy_pj,
                     areas=areas,
                     energies=energies,
                     variants=variants,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from simhw.costs import CostTable
 from simhw.pes import get_pe
+from simhw.pes.price import group_sum_pj
 from simhw.reports.break_even import (
     AFTER,
     FIRST,
@@ -106,8 +107,7 @@ def energy(table: CostTable, name: str) -> list[str]:
     """Return where dequantizing after the group on one PE pays in energy, in one technology."""
     n, k = SHAPES[1]
     where = f"{name} in {table.name}"
-    parts = get_pe(name).dequantize_parts(GROUP)
-    one_sum = table.total_energy_pj((*parts.scale, *parts.zero_point))
+    one_sum = group_sum_pj(get_pe(name), table, GROUP)
     one_weight = table.total_energy_pj(get_pe(FIRST).dequantize_parts(GROUP).weight)
     many = break_even(MANY, n, k, GROUP, table, name=name).after
     least = dict.fromkeys(least_group(n, table, name) for n, _ in SHAPES)
@@ -165,7 +165,7 @@ def claim(published: PublishedClaim, measured: Sequence[Measured]) -> list[str]:
 def reasons(costs: Sequence[PECost], measured: Sequence[Sequence[Measured]]) -> list[str]:
     """Return why published and measured figures differ."""
     own, base = costs_of_widths(costs)
-    w4a8 = measured[0][-1]
+    w4a8, w4a16 = measured[0][-1], measured[1][-1]
     text = [
         "The published W4A8 figure gives the PE that dequantizes first and a plain int8 PE one and the same value, so "
         "its baseline has no dequantizer of its own; here it stands at the edge of the array, shared by a column.",
@@ -182,9 +182,16 @@ def reasons(costs: Sequence[PECost], measured: Sequence[Sequence[Measured]]) -> 
         "published; the power figures of its simulator's other designs are equal to the last digit to those of another "
         "paper's table. A loosely built int8 baseline alone can account for a factor.",
         "The W4A16 PE here sums in exact fixed point, which needs an aligning shifter but no normaliser; the published "
-        "one is not described to that depth.",
+        "one is not described to that depth."
+        + (
+            f" With an fp32 sum like its baseline's {times(w4a16.product)} becomes {times(w4a16.same_width)} in "
+            f"{w4a16.technology}."
+            if w4a16.same_width is not None
+            else ""
+        ),
         "The dequantizer behind the group and the sum of scaled groups are not in the published figure; the column 'in "
-        f"the array' charges them, which leaves {times(w4a8.with_shares)} of the first figure in {w4a8.technology}.",
+        f"the array' charges them, which leaves {times(w4a8.with_shares)} of {times(w4a8.product)} for W4A8 in "
+        f"{w4a8.technology}.",
     ]
 
 

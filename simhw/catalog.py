@@ -59,9 +59,8 @@ def get_network(name: str) -> Network:
 
 def get_scheme(name: str) -> Scheme:
     """Return a scheme by name. Raises InputError for an unknown one."""
-    from simhw.quant import schemes
-
-    return schemes.get_scheme(name)
+    scheme: Scheme = importlib.import_module("simhw.quant.schemes").get_scheme(name)
+    return scheme
 
 
 def get_method(name: str = "round_to_nearest") -> Method:
@@ -114,9 +113,8 @@ def _datapaths() -> dict[str, str]:
 
 
 def _schemes() -> dict[str, str]:
-    from simhw.quant.schemes import scheme_names
-
-    return {name: get_scheme(name).description for name in scheme_names()}
+    names: list[str] = importlib.import_module("simhw.quant.schemes").scheme_names()
+    return {name: get_scheme(name).description for name in names}
 
 
 def _pes() -> dict[str, str]:

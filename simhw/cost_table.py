@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from simhw.arrays import Grouping, Overlap, dequantization_work, get_dataflow
+from simhw.arrays import Grouping, Overlap, dequantization_energy_pj, dequantization_work, get_dataflow
 from simhw.arrays.base import check_positive
 from simhw.costs import CostTable, load_table
 from simhw.errors import InputError
@@ -229,7 +229,7 @@ def energy_pj(
         "multiply": macs * (cost.multiply_pj - cost.registers_pj),
         "registers": macs * cost.registers_pj,
         "accumulate": macs * cost.accumulate_pj,
-        "dequantize": work.energy_pj(pe.dequantize_parts(group or gemm.k), table),
+        "dequantize": dequantization_energy_pj(work, pe, group or gemm.k, table),
         "activation_sram_read": read(ifmap, found.sram_activation_reads * activation),
         "activation_sram_write": write(ifmap, tiling.activation_bits),
         "weight_sram_read": read(filters, found.sram_weight_reads * weight),

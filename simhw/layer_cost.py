@@ -8,7 +8,16 @@ from functools import cached_property
 
 from simhw.accumulators import Aligned
 from simhw.accumulators.families import register_bits
-from simhw.arrays import Gemm, Grouping, Overlap, Schedule, array_area, dequantization_work, schedule
+from simhw.arrays import (
+    Gemm,
+    Grouping,
+    Overlap,
+    Schedule,
+    array_area,
+    dequantization_energy_pj,
+    dequantization_work,
+    schedule,
+)
 from simhw.arrays.serial import schedule_serial
 from simhw.costs import CostTable, FloatAdd, FloatMultiply, load_table
 from simhw.executor import Step
@@ -129,7 +138,7 @@ def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> C
     energy = {
         "multiply": pe_cycles * cost.multiply_pj,
         "accumulate": pe_cycles * cost.accumulate_pj,
-        "dequantize": work.energy_pj(pe.dequantize_parts(group or step.k), table),
+        "dequantize": dequantization_energy_pj(work, pe, group or step.k, table),
         "vector": step.elements * _vector_pj(QUANTIZATION, table) if step.activation.has_scales else 0.0,
         "sram": _sram_pj(step, plan, machine, output_bits),
         "dram": traffic.total_bits * table.dram_pj_per_bit(),

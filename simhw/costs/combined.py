@@ -2,7 +2,7 @@
 
 Synthesis knows PEs, but no dequantizer, vector unit, SRAM or DRAM. One rule for what it does not know:
 
-* **Logic without an entry** (dequantizers, vector unit, running sums, PEs that were not synthesised) is counted in
+* **Logic without an entry** (some dequantizers, vector unit, running sums, PEs that were not synthesised) is counted in
   gates, and every gate's price is scaled by two factors, one for area and one for energy, such that the reference PE
   costs in gates what its synthesised entry says.
 * **An accumulator of another width** than the nearest entry of a PE has costs one full adder and one flip-flop of that
@@ -172,7 +172,7 @@ def combine(
     )
     origins = (
         (f"PEs with an entry ({', '.join(dict.fromkeys(e.pe for e in synthesis.pes))})", f"synthesis {synthesis.name}"),
-        ("all other logic: dequantizers, vector unit, running sums, PEs without an entry", rule),
+        ("all other logic: dequantizers without an entry, vector unit, running sums, PEs without an entry", rule),
         ("SRAM and DRAM", memory.name),
     )
     return CombinedTable(

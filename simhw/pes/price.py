@@ -13,8 +13,11 @@ its own operand stream: such a PE is priced by its parts.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 from simhw.costs import CombinedTable, CostTable, Register, WholePE
+from simhw.costs.synthesised import SynthesisedPE
 from simhw.formats import get_element_format
 from simhw.pes.base import Dequantization, Dequantizers, ProcessingElement
 
@@ -85,6 +88,35 @@ def whole_pe(pe: ProcessingElement, table: CostTable, accumulator_bits: int) -> 
         return None
     found = (table.whole_pe(name, accumulator_bits) for name in _circuits(pe))
     return next((whole for whole in found if whole is not None), None)
+
+
+GROUP_DEQUANTIZERS: Final = MappingProxyType(
+    {
+        "mixpe_w4a8": ("mixpe_w4a8", "float_dequantizer"),
+        "mixpe_w4a8_progressive": ("mixpe_w4a8", "integer_dequantizer"),
+    }
+)
+"""Circuits that scale a group's sum and correct it by its zero point: PE -> (PE of the entry, variant)."""
+
+
+def group_dequantizer(pe: ProcessingElement, table: CostTable) -> SynthesisedPE | None:
+    """Return the synthesised dequantizer behind the groups of ``pe``; None where its parts are counted."""
+    if not isinstance(table, CombinedTable) or pe.name not in GROUP_DEQUANTIZERS:
+        return None
+    name, variant = GROUP_DEQUANTIZERS[pe.name]
+    return next((entry for entry in table.synthesis.entries(name) if entry.variant == variant), None)
+
+
+def group_sum_pj(pe: ProcessingElement, table: CostTable, group_size: int) -> float:
+    """Return the energy in picojoules of one group sum: its scale and its zero point."""
+    entry, parts = group_dequantizer(pe, table), pe.dequantize_parts(group_size)
+    return table.total_energy_pj((*parts.scale, *parts.zero_point)) if entry is None else entry.energy_pj_per_mac
+
+
+def group_dequantizer_um2(pe: ProcessingElement, table: CostTable, group_size: int) -> float:
+    """Return the area in square micrometres of one dequantizer of group sums."""
+    entry, parts = group_dequantizer(pe, table), pe.dequantize_parts(group_size)
+    return table.total_area_um2((*parts.scale, *parts.zero_point)) if entry is None else entry.area_um2
 
 
 def _circuits(pe: ProcessingElement) -> list[str]:

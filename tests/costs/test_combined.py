@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from simhw.arrays import array_area
+from simhw.arrays import DequantizationWork, array_area, dequantization_energy_pj
 from simhw.costs import GateCounts, IntegerAdd, Register, count_all_gates, load_table, parse_table
 from simhw.costs.combined import CombinedTable, combine, parse_combination, structures
 from simhw.costs.synthesised import parse_synthesis
@@ -192,6 +192,29 @@ def test_an_array_takes_its_pes_from_synthesis_and_its_dequantizers_from_gates()
     assert found.dequantizers_um2 == pytest.approx(
         4 * TABLE.total_area_um2((*parts.zero_point, *parts.scale)) + 8 * TABLE.total_area_um2(parts.activation_sum)
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "variant"), [("mixpe_w4a8", "float_dequantizer"), ("mixpe_w4a8_progressive", "integer_dequantizer")]
+)
+def test_a_synthesised_dequantizer_stands_at_the_edge_of_the_array(name, variant):
+    """Scale and zero point of a group sum are one circuit; sums of activations and outputs are counted in gates."""
+    table, pe = load_table("asap7_7nm_synthesised_mixed"), get_pe(name)
+    assert isinstance(table, CombinedTable)
+    entry = table.synthesis.find("mixpe_w4a8", variant)
+    parts = pe.dequantize_parts(128)
+    sizes = {"rows": 8, "columns": 4, "accumulator_bits": 20, "group_size": 128}
+    found = array_area(pe, table, dataflow="output_stationary", **sizes)
+    assert found.dequantizers_um2 == pytest.approx(4 * entry.area_um2 + 8 * table.total_area_um2(parts.activation_sum))
+    work = DequantizationWork(
+        scale_operations=3, zero_point_operations=3, activation_sum_operations=5, output_operations=7
+    )
+    assert dequantization_energy_pj(work, pe, 128, table) == pytest.approx(
+        3 * entry.energy_pj_per_mac
+        + 5 * table.total_energy_pj(parts.activation_sum)
+        + 7 * table.total_energy_pj(parts.output)
+    )
+    assert dequantization_energy_pj(work, pe, 128, GATES) == work.energy_pj(parts, GATES)
 
 
 def test_a_table_without_synthesis_is_not_asked_for_it():

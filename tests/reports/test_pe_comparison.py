@@ -238,6 +238,11 @@ def test_gate_model_beside_synthesis(found):
     int8, mixpe = get_pe("int8_mac"), get_pe("mixpe_w4a8")
     assert one.gate_area == pytest.approx(mixpe.area_um2(GATES, 20) / int8.area_um2(GATES, 32))
     assert (one.areas, one.variants) == ({"test_7nm": pytest.approx(40 / 80)}, {"test_7nm": "carry_save"})
+    mxfp4 = get_pe("mxfp4_dot")
+    scale_pj = GATES.total_energy_pj(mxfp4.dequantize_parts(32).scale) / 32
+    lane_pj = mxfp4.multiply_energy_pj(GATES) + mxfp4.accumulate_energy_pj(GATES, 14)
+    int8_pj = int8.multiply_energy_pj(GATES) + int8.accumulate_energy_pj(GATES, 32)
+    assert by_key["mxfp4_dot", 14].gate_energy == pytest.approx((lane_pj + scale_pj) / int8_pj)
     assert by_key["mxfp4_dot", 14].areas["test_7nm"] == pytest.approx(640 / 32 / 80)
     spread = pe_sentences.spread(found.ratios, "test_7nm")
     assert spread is not None
