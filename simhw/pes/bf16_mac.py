@@ -17,6 +17,7 @@ def product(activation_code: int, weight_code: int) -> Fraction:
     """Return the exact product of two codes."""
     return multiply_floats(read_float(activation_code, BF16), read_float(weight_code, BF16))
 
+
 CIRCUITS = ("one_path",)
 """One fp32 adder with one path for near and far exponents."""
 
@@ -43,6 +44,4 @@ PE = ProcessingElement(
 
 def circuit(variant: str = CIRCUITS[0]) -> Circuit:
     """Return the circuit."""
-    return float_mac(
-        name=PE.name, variant=variant, source=PE.source, activation_format=BF16, weight_format=BF16
-    )
+    return float_mac(name=PE.name, variant=variant, source=PE.source, activation_format=BF16, weight_format=BF16)

@@ -84,6 +84,7 @@ def _dequantize_parts(group_size: int) -> DequantizationParts:
         activation_sum=(left_shift(11, 30), IntegerAdd(bits=activation_bits), Register(bits=activation_bits)),
     )
 
+
 CIRCUITS = ("fixed_point", "fp32")
 """The exact accumulator of this PE's definition, and beside it one that rounds to fp32 after every addition."""
 

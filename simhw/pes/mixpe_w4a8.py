@@ -27,7 +27,6 @@ from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElemen
 from simhw.pes.operands import check_code, signed_integer
 from simhw.pes.structure import FP32_ADD, FP32_BITS, FP32_MULTIPLY, integer_accumulation, integer_to_fp32
 
-
 _STRUCTURES = {
     "carry_save": IntegerStructure.CARRY_SAVE,
     "adders": IntegerStructure.ADDERS,

@@ -23,6 +23,7 @@ from simhw.rtl.stimuli import (
     sequence,
 )
 
+
 @dataclass(frozen=True, kw_only=True)
 class Disagreement:
     """The smallest vector, in the first batch that has one, at which gates and definition part.
@@ -210,5 +211,3 @@ def _first_difference(
         where=where,
         differing=int(anywhere.sum()),
     )
-
-

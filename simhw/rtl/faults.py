@@ -92,9 +92,7 @@ def faults(netlist: Netlist, gates: Sequence[int] | None = None) -> Iterator[Fau
             operands = operands.copy()
             a, b, select = operands[gate]
             operands[gate] = (a, a, 0) if was is Gate.NOT else (b, a, select)
-        yield Fault(
-            gate=gate, was=was, becomes=_BECOMES[was], netlist=replace(netlist, kinds=kinds, operands=operands)
-        )
+        yield Fault(gate=gate, was=was, becomes=_BECOMES[was], netlist=replace(netlist, kinds=kinds, operands=operands))
 
 
 def seed_faults(circuit: Circuit, netlist: Netlist, gates: Sequence[int] | None = None) -> FaultReport:

@@ -25,7 +25,7 @@ from simhw.rtl.yosys import run_yosys
 RESET = "rst"
 """Input that clears the registers: Amaranth adds it, it belongs to no PE's definition."""
 _CLOCK = "clk"
-_CONSTANTS = {"0": 0, "1": 1, "x": 0}
+_CONSTANTS: dict[int | str, int] = {"0": 0, "1": 1, "x": 0}
 
 
 class Gate(IntEnum):
@@ -153,8 +153,11 @@ def dependences(netlist: Netlist) -> dict[str, frozenset[str]]:
 
 
 def _cut(name: str, text: str, state: Mapping[str, int], outputs: set[str]) -> Netlist:
-    (module,) = json.loads(text)["modules"].values()
-    nets: dict[int | str, int] = dict(_CONSTANTS)  # type: ignore[arg-type]
+    modules = list(json.loads(text)["modules"].values())
+    if len(modules) != 1:
+        raise InputError(f"{name} is {len(modules)} modules after flattening, must be 1; give RTLIL of one top module")
+    module = modules[0]
+    nets = dict(_CONSTANTS)
     inputs: dict[str, tuple[int, ...]] = {}
 
     def new(bits: list[Any]) -> tuple[int, ...]:

@@ -121,9 +121,7 @@ def prove_circuit(
 def same_function(one: Netlist, other: Netlist, *, limit_s: float = 60.0) -> Verdict:
     """Return whether two netlists with the same ports compute the same, reset included."""
     script = Script()
-    sources = {
-        name: script.declare(name, len(nets)) for name, nets in (*one.inputs.items(), *one.state.items())
-    }
+    sources = {name: script.declare(name, len(nets)) for name, nets in (*one.inputs.items(), *one.state.items())}
     first, second = (gate_formula(script, gates, sources) for gates in (one, other))
     script.claim(f"(or false {' '.join(f'(distinct {first[name]} {second[name]})' for name in first)})")
     return _verdict(solve(script, limit_s=limit_s).answer)
@@ -148,9 +146,7 @@ def _try_all(circuit: Circuit, gates: Netlist, group: OperandGroup) -> ResultPro
     return ResultProof(result=result, verdict=Verdict.PROVEN, method=method)
 
 
-def _ask_solver(
-    circuit: Circuit, gates: Netlist, result: str, limit_s: float, solver: Solver | None
-) -> ResultProof:
+def _ask_solver(circuit: Circuit, gates: Netlist, result: str, limit_s: float, solver: Solver | None) -> ResultProof:
     try:
         script = claim(circuit, gates, result)
     except (TypeError, InputError) as error:

@@ -1,4 +1,4 @@
-"""SMT-LIB scripts over bit vectors (and floating-point numbers), and the solvers that decide them (extra ``simhw[formal]``)."""
+"""SMT-LIB scripts over bit vectors and floating-point numbers; solvers that decide them (extra ``simhw[formal]``)."""
 
 from __future__ import annotations
 
