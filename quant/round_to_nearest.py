@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from simhw.errors import InputError
 from simhw.formats import (
+    CodebookFormat,
     FloatFormat,
     IntegerFormat,
     decode,
@@ -19,7 +20,7 @@ from simhw.formats import (
     round_to,
 )
 from simhw.gemm.operand import Operand, check_group_size
-from simhw.quantize import FloatArray, Granularity, OperandScheme, Range, ValueRange, check_finite
+from simhw.quantize import Coding, FloatArray, Granularity, OperandScheme, Range, ValueRange, check_finite
 
 _CANDIDATES = np.linspace(1.0, 0.21, 80, dtype=np.float32)
 _TAIL = 0.1  # percent on each side
@@ -48,6 +49,10 @@ class RoundToNearest:
                 f"values have shape {values.shape}, must be (batch, rows, k) with no empty axis; reshape them first"
             )
         check_finite(values, "a tensor to be quantized")
+        if scheme.coding is not Coding.PLAIN:
+            from simhw.quant.codings import quantize_coded
+
+            return quantize_coded(values, scheme, rows_per_scale=rows_per_scale, rows_per_tensor=rows_per_tensor)
         if scheme.granularity is Granularity.BLOCK:
             return _blocks(values, scheme, rows_per_tensor)
         if scheme.granularity is Granularity.NONE:
@@ -147,12 +152,11 @@ def _blocks(values: FloatArray, scheme: OperandScheme, rows_per_tensor: int | No
 
 
 def _limits(scheme: OperandScheme) -> tuple[int, int] | float:
-    """Return the integer code range, or the largest value of a float format."""
+    """Return the integer code range, or the largest value of a float format or a codebook."""
     form = get_element_format(scheme.format)
-    if isinstance(form, FloatFormat):
+    if isinstance(form, FloatFormat | CodebookFormat):
         return float(form.max_value)
-    if not isinstance(form, IntegerFormat):
-        raise InputError(f"format {scheme.format} is neither integer nor float; choose one that is")
+    assert isinstance(form, IntegerFormat)
     return int(form.min_value), int(form.max_value)
 
 

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from simhw.errors import unknown_name
+from simhw.quant.coded_schemes import coded_schemes
 from simhw.quantize import Granularity, OperandScheme, Range, Scheme
 
 
@@ -50,6 +51,17 @@ def _fp8_pair(activation: str, weight: str) -> Scheme:
         activation=_rows(activation),
         attention=_rows(weight),
         source="Micikevicius et al., FP8 Formats for Deep Learning, arXiv 2209.05433 (E4M3 with E5M2)",
+    )
+
+
+def _integers(name: str, *, weight: str, activation: str) -> Scheme:
+    return Scheme(
+        name=name,
+        description=f"{weight} symmetric weights per channel, {activation} activations per token, int8 keys and values",
+        weight=_rows(weight),
+        activation=_rows(activation),
+        attention=_rows("int8"),
+        source="Krishnamoorthi, arXiv 1806.08342",
     )
 
 
@@ -139,6 +151,14 @@ _ALL: Final = (
         source="AWQ, arXiv 2306.00978",
     ),
     _uniform(
+        "w4a4_int4",
+        "int4 symmetric: weights per channel, activations per token, at run time",
+        _rows("int4"),
+        "Krishnamoorthi, arXiv 1806.08342",
+    ),
+    _integers("w4a8_channels", weight="int4", activation="int8"),
+    _integers("w8a4_int", weight="int8", activation="int4"),
+    _uniform(
         "fp8_e4m3",
         "E4M3: weights per channel, activations per token, at run time",
         _rows("e4m3"),
@@ -171,6 +191,7 @@ _ALL: Final = (
     _uniform("mxfp8_e5m2", "MXFP8: E5M2 in blocks of 32 along k", _block("mxfp8_e5m2"), f"{_MX}, section 6.3"),
     _uniform("mxfp6_e3m2", "MXFP6: E3M2 in blocks of 32 along k", _block("mxfp6_e3m2"), f"{_MX}, section 6.3"),
     _uniform("mxfp6_e2m3", "MXFP6: E2M3 in blocks of 32 along k", _block("mxfp6_e2m3"), f"{_MX}, section 6.3"),
+    _uniform("mxint8", "MXINT8: int8 / 64 in blocks of 32 along k", _block("mxint8"), f"{_MX}, section 6.3"),
     _uniform("mxfp4", "MXFP4: E2M1 in blocks of 32 along k", _block("mxfp4"), "OCP MX v1.0, section 6.3"),
     _uniform(
         "mxfp4_block16",
@@ -186,7 +207,7 @@ _ALL: Final = (
     ),
 )
 
-_BY_NAME: Final = MappingProxyType({scheme.name: scheme for scheme in _ALL})
+_BY_NAME: Final = MappingProxyType({scheme.name: scheme for scheme in (*_ALL, *coded_schemes())})
 
 
 def scheme_names() -> list[str]:

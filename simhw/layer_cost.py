@@ -6,14 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from simhw.accumulators import Aligned, Exact
+from simhw.accumulators import Aligned
+from simhw.accumulators.families import register_bits
 from simhw.arrays import Gemm, Grouping, Overlap, Schedule, array_area, dequantization_work, schedule
+from simhw.arrays.serial import schedule_serial
 from simhw.costs import CostTable, FloatAdd, FloatMultiply, load_table
 from simhw.executor import Step
 from simhw.formats import get_element_format
 from simhw.gemm.datapath import Datapath
 from simhw.graph.base import VectorWork
 from simhw.pes import Dequantization, ProcessingElement, get_pe
+from simhw.pes.price import price
 
 FP32_ADD = FloatAdd(exponent_bits=8, significand_bits=24)
 FP32_MULTIPLY = FloatMultiply(exponent_bits=8, significand_bits=24)
@@ -68,8 +71,9 @@ def accumulator_bits(datapath: Datapath, steps: Iterable[Step]) -> int:
     pe = get_pe(datapath.pe)
     if pe.fixed_accumulator_bits is not None:
         return pe.fixed_accumulator_bits
-    if isinstance(datapath.accumulator, Exact) and datapath.accumulator.bits is not None:
-        return datapath.accumulator.bits
+    width = register_bits(datapath.accumulator)
+    if width is not None:
+        return width
     if isinstance(datapath.accumulator, Aligned):
         return datapath.accumulator.fraction_bits + ALIGNED_CARRY_BITS
     needed = [_bits_of(pe, step) for step in steps if step.k]
@@ -108,21 +112,10 @@ def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> C
     assert step.weight is not None
     pe, table = get_pe(datapath.pe), machine.table
     gemm = Gemm(m=step.m, n=step.n, k=step.k, batch=step.batch)
-    cycles = pe.cycles_per_product(_multiplier_bits(step, datapath), step.activation.bits)
     where = _dequantization(pe, step)
     group = step.weight.group_size or step.activation.group_size
-    plan = schedule(
-        gemm,
-        dataflow=machine.dataflow,
-        rows=machine.rows,
-        columns=machine.columns,
-        overlap=machine.overlap,
-        passes=cycles.numerator,
-        lanes=cycles.denominator,
-        dequantization=where,
-        dequantizers=pe.dequantizers,
-        group_size=group,
-    )
+    plan, pe_cycles = _plan(gemm, step, datapath, machine, where, group)
+    cost = price(pe, table, bits)
     work = dequantization_work(
         gemm,
         grouping=Grouping(dequantization=where, dequantizers=pe.dequantizers, group_size=group),
@@ -131,12 +124,11 @@ def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> C
         columns=machine.columns,
         zero_points=step.weight.zero_points,
     )
-    pe_cycles = float(gemm.macs * cycles)
     output_bits = get_element_format(datapath.output).bits
     traffic = _dram_traffic(step, machine, output_bits)
     energy = {
-        "multiply": pe_cycles * pe.multiply_energy_pj(table),
-        "accumulate": pe_cycles * pe.accumulate_energy_pj(table, bits),
+        "multiply": pe_cycles * cost.multiply_pj,
+        "accumulate": pe_cycles * cost.accumulate_pj,
         "dequantize": work.energy_pj(pe.dequantize_parts(group or step.k), table),
         "vector": step.elements * _vector_pj(QUANTIZATION, table) if step.activation.has_scales else 0.0,
         "sram": _sram_pj(step, plan, machine, output_bits),
@@ -152,6 +144,44 @@ def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> C
         "dram_output_bits": traffic.output_bits,
     }
     return Cost(cycles=plan.cycles, utilization=plan.utilization, words=words, energy_pj=energy)
+
+
+def _plan(
+    gemm: Gemm, step: Step, datapath: Datapath, machine: Machine, where: Dequantization, group: int | None
+) -> tuple[Schedule, float]:
+    """Return the schedule of a GEMM and the cycles that its PEs work, all together.
+
+    Weights that decide the cycles of their products are counted one by one. Keys and values, which change with every
+    token, take the worst case.
+    """
+    assert step.activation is not None
+    pe = get_pe(datapath.pe)
+    if step.weight_cycles is not None:
+        exact = schedule_serial(
+            gemm,
+            step.weight_cycles,
+            dataflow=machine.dataflow,
+            rows=machine.rows,
+            columns=machine.columns,
+            overlap=machine.overlap,
+            dequantization=where,
+        )
+        return exact, float(gemm.m * int(step.weight_cycles.sum(dtype="int64")))
+    cycles = pe.cycles_per_product(_multiplier_bits(step, datapath), step.activation.bits)
+    plan = schedule(
+        gemm,
+        dataflow=machine.dataflow,
+        rows=machine.rows,
+        columns=machine.columns,
+        overlap=machine.overlap,
+        passes=cycles.numerator,
+        lanes=cycles.denominator,
+        activation_stays=pe.activation_stays,
+        dequantization=where,
+        dequantizers=pe.dequantizers,
+        group_size=group,
+    )
+    return plan, float(gemm.macs * cycles)
 
 
 @dataclass(frozen=True, kw_only=True)

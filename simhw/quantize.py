@@ -34,6 +34,23 @@ class Granularity(enum.Enum):
     """No scale: values are rounded to the format as they are (fp32, fp16, bf16)."""
 
 
+class Coding(enum.Enum):
+    """What the codes of an operand are, beyond one rounded number each."""
+
+    PLAIN = "plain"
+    """One rounded number each."""
+    OUTLIER_VICTIM = "outlier_victim"
+    """Pairs of int4 values, or an outlier and a pruned neighbour (OliVe)."""
+    CHANNEL_SHIFTS = "channel_shifts"
+    """Positions along k in groups whose scales are powers of two apart (Tender)."""
+    ALIGNED = "aligned"
+    """fp16 values aligned to one exponent per group of k (FIGNA)."""
+    TWO_LEVELS = "two_levels"
+    """int8 per row, within it uint4 with an integer scale and zero point per group (QServe)."""
+    ODD = "odd"
+    """Integers whose bits each stand for -1 or 1 (LUT Tensor Core)."""
+
+
 class Range(enum.Enum):
     """Which part of the values' range the codes span; values outside are clipped."""
 
@@ -57,6 +74,7 @@ class OperandScheme:
         range: which part of the range is kept.
         static: scales from calibration data (per tensor); else from the values themselves, at run time.
         scale_format: format in which scales are stored (they are rounded to it before they are used).
+        coding: what the codes are; ``format`` is then that of the operand as the multiplier takes it.
     """
 
     format: str
@@ -66,6 +84,7 @@ class OperandScheme:
     range: Range = Range.MIN_MAX
     static: bool = False
     scale_format: str = "fp32"
+    coding: Coding = Coding.PLAIN
 
     def __post_init__(self) -> None:
         if (self.granularity is Granularity.GROUP) != (self.group_size is not None):

@@ -15,6 +15,7 @@ from simhw.arrays.base import check_positive
 from simhw.arrays.dataflow import get_dataflow
 from simhw.costs import CostTable, Register
 from simhw.pes import Dequantization, Dequantizers, ProcessingElement
+from simhw.pes.price import price
 
 RUNNING_SUM = Register(bits=32)
 """fp32."""
@@ -64,7 +65,7 @@ def array_area(
     leaves_pe = in_columns and pe.dequantization is Dequantization.AFTER_GROUP
     running_sums = rows * columns if leaves_pe and dataflow == "output_stationary" else 0
     return ArrayArea(
-        pes_um2=rows * columns * pe.area_um2(table, accumulator_bits),
+        pes_um2=rows * columns * price(pe, table, accumulator_bits).area_um2,
         dequantizers_um2=columns * table.total_area_um2(per_column) + rows * table.total_area_um2(parts.activation_sum),
         running_sums_um2=running_sums * table.area_um2(RUNNING_SUM),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TypedDict
 
@@ -185,6 +185,7 @@ def schedule(
     overlap: Overlap = Overlap.PER_FOLD,
     passes: int = 1,
     lanes: int = 1,
+    activation_stays: bool = False,
     dequantization: Dequantization = Dequantization.NONE,
     dequantizers: Dequantizers = Dequantizers.PER_COLUMN,
     group_size: int | None = None,
@@ -207,6 +208,7 @@ def schedule(
         passes: cycles of one multiply-accumulate, or of ``lanes`` of them (the numerator of
             ``ProcessingElement.cycles_per_product``).
         lanes: multiply-accumulates that a PE takes at once and sums (its denominator).
+        activation_stays: whether an activation is read once for all passes (``ProcessingElement.activation_stays``).
         dequantization: where scales meet the numbers (``ProcessingElement.dequantization``).
         dequantizers: how many there are (``ProcessingElement.dequantizers``).
         group_size: length of a group along k; None: all of k.
@@ -241,4 +243,6 @@ def schedule(
     sizes |= {"passes": passes, "group_size": 1 if run.grouping.group_size is None else run.grouping.group_size}
     alone = all(isinstance(size, int) for size in sizes.values())
     result = found.schedule(run) if alone else schedule_many(run, found.schedule, common_shape(**sizes))
+    if activation_stays:
+        result = replace(result, sram_activation_reads=result.sram_activation_reads // passes)
     return result if type(lanes) is int and lanes == 1 else unpack(result, gemm, packed.k, lanes, passes)

@@ -8,15 +8,16 @@ the kernel return -1 cycles.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from simhw.kernel import kernel
 
 NONE, PER_FOLD, DOUBLE_BUFFERED, ONCE = 0, 1, 2, 3
 """Conventions, as ``Overlap``."""
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def output_stationary(
     m: int,
     n: int,
@@ -105,7 +106,7 @@ def output_stationary(
     return counts
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def chained(
     stream: int,
     across: int,

@@ -31,7 +31,7 @@ def float_mac(
     """Return the circuit of a PE that adds products with a floating-point activation to an fp32 sum."""
 
     def update() -> Update:
-        from simhw.circuits import float_update  # noqa: PLC0415
+        from simhw.circuits import float_update
 
         if isinstance(weight_format, IntegerFormat):
             return float_update.multiply_float_by_integer(activation_format, weight_signed=weight_format.is_signed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from simhw.formats.block import BlockFormat
 from simhw.formats.codebook import CodebookFormat
+from simhw.formats.coded import CODED
 from simhw.formats.element import ElementFormat
 from simhw.formats.families import integer_format, p3109_format
 from simhw.formats.floating import FloatFormat, NanCodes
@@ -168,6 +169,7 @@ ELEMENTS: dict[str, ElementFormat] = {
         FLINT4,
         ABFLOAT4,
         NF4,
+        *CODED,
     )
 }
 

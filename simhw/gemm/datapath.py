@@ -24,6 +24,9 @@ class Datapath:
     4. plus the bias;
     5. rounded to ``output``, saturating.
 
+    Where scales of groups are integers (``integer_scales``), step 2 is exact in int32, and its result becomes fp32 once
+    (:mod:`simhw.gemm.integer_scales`).
+
     Where ``requantize`` names a rule of :mod:`simhw.gemm.requantize`, steps 2 to 5 are those of integer hardware
     instead: bias added in int32, the sum scaled and rounded to ``output`` by that rule (:mod:`simhw.gemm.stored`).
 
@@ -37,6 +40,7 @@ class Datapath:
         pe: processing element (see ``simhw list pes``).
         accumulator: how the products of one group are summed.
         accumulator_from_group: True where the register is an integer as wide as the group size needs.
+        integer_scales: whether groups have integer scales, whose products are added in int32.
         output: format of the results.
         requantize: rule by which int32 sums become codes of ``output``, None where results are floating-point.
         scheme: default scheme (see ``simhw list schemes``).
@@ -52,6 +56,7 @@ class Datapath:
     pe: str
     accumulator: Accumulator
     accumulator_from_group: bool = False
+    integer_scales: bool = False
     output: str
     requantize: str | None = None
     scheme: str

@@ -106,17 +106,22 @@ def _sum_behind(a: Operand, b: Operand, datapath: Datapath, index: tuple[int, in
     """Return the sum over groups, each scaled behind the accumulator."""
     i, row, column = index
     total: Number = Fraction(0)
+    whole = 0  # the int32 sum where scales are integers
     for group, ks in enumerate((b if b.group_size else a).group_slices()):
         x = [_element(a, i, row, k) for k in range(ks.start, ks.stop)]
         y = [_element(b, i, column, k) for k in range(ks.start, ks.stop)]
         zero = 0 if b.zero_point is None else int(b.zero_point[i, column, group if b.group_size else 0])
         held = _group_sum(datapath, x, y, a, b)
+        if datapath.integer_scales and b.group_scale is not None:
+            assert isinstance(held, Fraction)
+            whole = wrap(whole + int(_scale(b, i, column, group) * (held - zero * sum(x))), 32)
+            continue
         term = _fp32(held - zero * sum(x) if isinstance(held, Fraction) else held)
         if a.group_scale is not None or b.group_scale is not None:
             scale = _multiply(_scale(a, i, row, group), _scale(b, i, column, group))
             term = _multiply(term, scale)
         total = _add(total, term)
-    return total
+    return _fp32(Fraction(whole)) if datapath.integer_scales and b.group_scale is not None else total
 
 
 def _sum_inside(a: Operand, b: Operand, datapath: Datapath, index: tuple[int, int, int]) -> Number:

@@ -30,6 +30,7 @@ class Operand:
         zero_point: ``(batch, rows, groups)`` int32, of weights only; None where symmetric.
         row_scale: ``(batch, rows)`` float32, applied to the finished sum; None means 1.
         scale_bits, zero_point_bits: storage of one scale and one zero point (traffic and capacity).
+        stored_bits: of one element in memory, where a decoder widens it on its way to codes; None: the format's.
     """
 
     codes: Codes
@@ -40,6 +41,7 @@ class Operand:
     row_scale: NDArray[np.float32] | None = None
     scale_bits: int = 32
     zero_point_bits: int = 0
+    stored_bits: int | None = None
 
     def __post_init__(self) -> None:
         if self.codes.ndim != 3:
@@ -125,7 +127,7 @@ class Storage:
         row_bits = 32 if grouped else scale_bits
         return cls(
             format=operand.format,
-            bits=get_element_format(operand.format).bits,
+            bits=operand.stored_bits or get_element_format(operand.format).bits,
             group_size=operand.group_size,
             group_scale_bits=scale_bits if grouped else 0,
             row_scale_bits=0 if operand.row_scale is None else row_bits,

@@ -108,6 +108,8 @@ class ProcessingElement:
             one takes several cycles, above 1 where the unit takes several at once, which it sums.
         weight_cycles: exact cycles of one product by weight code, where they depend on the data;
             ``products_per_cycle`` then has the worst case. None: they do not.
+        activation_stays: whether an activation is read once, however many cycles its product takes (serial PEs);
+            else it is read again in each of them.
         product_bits: width of the product as it leaves the multiplier: two's complement for integers, the
             exact significand without sign for floating point.
         fixed_accumulator_bits: width of an accumulator that is no choice (fp32: 32), else None.
@@ -133,6 +135,7 @@ class ProcessingElement:
     products: Mapping[tuple[str, str], Product] = field(hash=False, repr=False)
     products_per_cycle: Mapping[tuple[int, int], int | Fraction] = field(hash=False)
     weight_cycles: WeightCycles | None = field(default=None, repr=False)
+    activation_stays: bool = False
     product_bits: int
     fixed_accumulator_bits: int | None = None
     least_accumulator_bits: int
@@ -182,6 +185,10 @@ class ProcessingElement:
                 "choose another format or PE"
             ) from None
 
+    def count_cycles(self, codes: NDArray[np.unsignedinteger[Any]], weight_format: str) -> NDArray[np.uint8] | None:
+        """Return the exact cycles of one product with each weight, None where they do not depend on the weight."""
+        return None if self.weight_cycles is None else self.weight_cycles(codes, weight_format).astype(np.uint8)
+
     def group_accumulator_bits(self, group_size: int, weight_format: str | None = None) -> int:
         """Return the accumulator width that no sum over ``group_size`` products overflows.
 
@@ -191,7 +198,8 @@ class ProcessingElement:
         if group_size < 1:
             raise InputError(f"group size is {group_size}, must be at least 1; give the length of a group along k")
         wanted = weight_format or self.weight_format
-        self._pairing(None, wanted)
+        if all(weight != wanted for _, weight in self.products):
+            self._pairing(None, wanted)  # refuses it
         bits = self.worst_case_bits(group_size, wanted)
         if bits > WIDEST_ACCUMULATOR:
             raise InputError(

@@ -99,6 +99,7 @@ PE = ProcessingElement(
     products={("int8", name): _pairing(name) for name in DIGITS},
     products_per_cycle={(8, 8): Fraction(1, DIGITS["int8"]), (8, 4): Fraction(1, DIGITS["uint4"])},
     weight_cycles=weight_cycles,
+    activation_stays=True,
     product_bits=16,
     least_accumulator_bits=16,
     worst_case_bits=_worst_case_bits,

@@ -8,7 +8,7 @@ from simhw.circuits.base import Circuit
 from simhw.circuits.float_mac import float_mac
 from simhw.costs import FloatMultiply
 from simhw.formats.catalog import FP16
-from simhw.pes.base import Dequantization, ProcessingElement
+from simhw.pes.base import Dequantization, ProcessingElement, Signal
 from simhw.pes.operands import multiply_floats, read_float
 from simhw.pes.structure import FP32_BITS, fp32_accumulation, no_dequantization
 
@@ -16,6 +16,7 @@ from simhw.pes.structure import FP32_BITS, fp32_accumulation, no_dequantization
 def product(activation_code: int, weight_code: int) -> Fraction:
     """Return the exact product of two codes."""
     return multiply_floats(read_float(activation_code, FP16), read_float(weight_code, FP16))
+
 
 CIRCUITS = ("one_path",)
 """One fp32 adder with one path for near and far exponents."""
@@ -38,11 +39,14 @@ PE = ProcessingElement(
     accumulation=fp32_accumulation,
     dequantization=Dequantization.NONE,
     dequantize_parts=no_dequantization,
+    signals=(
+        Signal(name="significand", bits=11, worst_case="hidden bit and ten of mantissa: 2047"),
+        Signal(name="exponent sum", bits=6, worst_case="30 + 30 = 60"),
+        Signal(name="product", bits=22, worst_case="2047 x 2047 = 4,190,209, the sign beside it"),
+    ),
 )
 
 
 def circuit(variant: str = CIRCUITS[0]) -> Circuit:
     """Return the circuit."""
-    return float_mac(
-        name=PE.name, variant=variant, source=PE.source, activation_format=FP16, weight_format=FP16
-    )
+    return float_mac(name=PE.name, variant=variant, source=PE.source, activation_format=FP16, weight_format=FP16)

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from simhw.costs import FloatMultiply
 from simhw.formats.catalog import FP32
-from simhw.pes.base import Dequantization, ProcessingElement
+from simhw.pes.base import Dequantization, ProcessingElement, Signal
 from simhw.pes.operands import multiply_floats, read_float
 from simhw.pes.structure import FP32_BITS, fp32_accumulation, no_dequantization
 
@@ -33,4 +33,9 @@ PE = ProcessingElement(
     accumulation=fp32_accumulation,
     dequantization=Dequantization.NONE,
     dequantize_parts=no_dequantization,
+    signals=(
+        Signal(name="significand", bits=24, worst_case="hidden bit and 23 of mantissa"),
+        Signal(name="exponent sum", bits=9, worst_case="254 + 254 = 508"),
+        Signal(name="product", bits=48, worst_case="(2^24 - 1)^2, the sign beside it; rounded with the sum"),
+    ),
 )

@@ -11,7 +11,7 @@ shifter and its adder of the tree; 32 lanes share normaliser, rounder and regist
 from __future__ import annotations
 
 from simhw.costs import IntegerAdd, Part, Register, Shared, Shift
-from simhw.pes.base import Dequantization, ProcessingElement
+from simhw.pes.base import Dequantization, ProcessingElement, Signal
 from simhw.pes.fp8_mac import MULTIPLIER, PRODUCTS
 from simhw.pes.structure import FP32_BITS, integer_to_fp32, scale_fp32_output
 
@@ -50,4 +50,11 @@ PE = ProcessingElement(
     accumulation=_accumulation,
     dequantization=Dequantization.AFTER_ACCUMULATION,
     dequantize_parts=scale_fp32_output,
+    signals=(
+        Signal(name="significand", bits=4, worst_case="E4M3: hidden bit and three of mantissa, 15"),
+        Signal(name="exponent sum", bits=6, worst_case="E5M2: 30 + 30 = 60"),
+        Signal(name="product", bits=8, worst_case="15 x 15 = 225, the sign beside it"),
+        Signal(name="aligned product", bits=15, worst_case="13 fraction bits and two before the point: below 4"),
+        Signal(name="sum of 33", bits=22, worst_case="32 products below 4 and the accumulator: six carries, a sign"),
+    ),
 )

@@ -67,10 +67,6 @@ class Script:
         """Name a truth value."""
         return self._define(term, "Bool")
 
-    def define_reset(self) -> None:
-        """Tie the reset to 0, for specifications that name it."""
-        self._lines.append("(define-fun rst () (_ BitVec 1) #b0)")
-
     def _define(self, term: str, sort: str) -> str:
         name = f"t{len(self._terms)}"
         self._terms[name] = term

@@ -91,9 +91,10 @@ def boundary_points() -> Callable[[ElementFormat], np.ndarray]:
 
 
 def odd(fmt: ElementFormat, values: list[Fraction], codes: list[int], rank: int) -> bool:
-    """Parity of the code; for codebooks, whose codes are in any order, of the place counted from zero."""
+    """Parity of the code; for codebooks, whose codes are in any order, of the place counted from the least value."""
     if isinstance(fmt, CodebookFormat):
-        return (rank - values.index(Fraction(0))) % 2 == 1
+        nearest_zero = min(values, key=lambda value: (abs(value), value < 0))
+        return (rank - values.index(nearest_zero)) % 2 == 1
     return codes[rank] % 2 == 1
 
 

@@ -30,9 +30,13 @@ EXPECTED = {
 
 
 OTHER_REGISTERS = {
+    "ant_flint4": 2 * (4 + 2),  # integer and shift
     "bit_serial": 16 * (1 + 8),  # 16 lanes of one activation bit and a weight
     "bit_serial_booth": 8 + 5,  # a term in place of the weight
     "bitfusion": 32 + 32,  # 16 slices of 2 bits of either operand
+    "lut_dot": 4,  # one bit of four weights; activations lie in the shared table
+    "olive_pair": 2 * (4 + 3),  # integer and shift
+    "tender": 4 + 4 + 1,  # the shift travels with the activation
 }
 """Registers of PEs that do not hold one code of each operand."""
 
@@ -58,6 +62,10 @@ def test_an_entry_is_complete(name):
     if pe.stored_weight_format is not None:
         assert pe.dequantization is Dequantization.BEFORE_MULTIPLY
         assert pe.cycles_per_product(get_format(pe.stored_weight_format).bits) == 1
+    assert pe.signals
+    for signal in pe.signals:
+        assert signal.bits >= 1
+        assert len(signal.worst_case) >= len("-8..7")
     both = get_format(pe.activation_format).bits + get_format(pe.weight_format).bits
     assert pe.register_bits == OTHER_REGISTERS.get(name, both)
 
