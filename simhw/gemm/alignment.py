@@ -150,7 +150,7 @@ def _fast(rules: BlockRules, a: Factors, b: Factors) -> NDArray[np.float32]:
     half = rules.result == FLOAT16
     numbers = (rules.block, base, rules.fraction_bits, rules.zero_exponent, rules.result.minimum_exponent, mask)
     whole = rules.block * (4 << rules.fraction_bits) + (2 << rules.fraction_bits) <= 1 << FLOAT32_INTEGERS
-    plain = rules.zero_exponent <= -127 and base <= HIGHEST_BASE and rules.result.minimum_exponent <= -126
+    plain = base <= HIGHEST_BASE and (half or rules.zero_exponent <= -127)
     if ex.dtype != np.int8 or not plain or (half and not whole) or (part and rules.block % part):
         return _by_panels(numbers, part, half, (x, y), (ex, ey))
     return _by_tiles(numbers, part, half, (x, y), (ex, ey))
@@ -168,9 +168,10 @@ def _by_tiles(
 
     (x, y), (ex, ey) = values, exponents
     out = np.empty((x.shape[0], x.shape[1], y.shape[1]), np.float32)
-    block, base, fraction_bits, _, _, mask = numbers
+    block, base, fraction_bits, zero_exponent, minimum, mask = numbers
     fields = [field << 23 for field in (base + 127, 254 + fraction_bits, fraction_bits)]
-    held = np.array([block, *fields, mask, part if part < block else 0], np.int64)
+    bounds = [field << 23 for field in (zero_exponent + 127, minimum + 127)]
+    held = np.array([block, *fields, mask, part if part < block else 0, *bounds], np.int64)
     panels: list[tuple[NDArray[Any], NDArray[Any]]] = []
 
     def work(i: int, first: int, last: int) -> None:

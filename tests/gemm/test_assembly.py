@@ -52,7 +52,7 @@ def scaled(kind, total):
 
 def aligned_arguments(*more):
     a, b = np.ones((2, 32, aligned_tiles.ROWS), np.float32), np.ones((2, 32, aligned_tiles.COLUMNS), np.float32)
-    numbers = np.array([32, 127 << 23, 267 << 23, 13 << 23, -1, 0], np.int64)
+    numbers = np.array([32, 127 << 23, 267 << 23, 13 << 23, -1, 0, 118 << 23, 1 << 23], np.int64)
     return a, a.astype(np.uint32), b, b.astype(np.int8), np.zeros((4, 100), np.float32), numbers, *more
 
 

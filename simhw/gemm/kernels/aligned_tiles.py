@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ class _Block:
         self.v, self.builder, self.how = v, v.builder, how
         self.a, self.a_exponent, self.b, self.b_exponent, self.out = views
         self.tile, self.sliver = place
-        self.size, self.base, self.to_scale, self.to_unit, self.mask = numbers
+        self.size, self.base, self.to_scale, self.to_unit, self.mask, self.zero, self.least = numbers
         self.lanes = COLUMNS // PARTS
         self.floats, self.words = vector(FLOAT, self.lanes), vector(WORD, self.lanes)
         self.bytes = vector(BYTE, COLUMNS)
@@ -62,33 +63,71 @@ class _Block:
     def align(self, start: Any, carried: list[Any]) -> tuple[list[Any], list[Any], list[Any]]:
         """Return scales, units and aligned carried results."""
         v, builder = self.v, self.builder
-        largest = self.largest_exponents(start)
+        largest = self.extreme_exponents(start, -128, v.larger_integer)
+        zeros, lowest = v.constant(self.bytes, 0), v.constant(self.bytes, -128)
+        largest = [builder.select(builder.icmp_signed("<", top, zeros), lowest, top) for top in largest]
+        exponents = [self.exponent(largest[i // PARTS], i % PARTS, result) for i, result in enumerate(carried)]
+        if self.how.half:
+            exponents = self.with_zeros(start, exponents)
         scales, units, totals = [], [], []
-        for i, result in enumerate(carried):
-            own = builder.and_(builder.bitcast(result, self.words), v.constant(self.words, 0x7F800000))
-            products = builder.shl(self.widen(largest[i // PARTS], i % PARTS), v.constant(self.words, 23))
-            exponent = v.larger_integer(v.larger_integer(own, builder.add(products, self.base)), self.low())
-            scales.append(builder.bitcast(builder.sub(self.to_scale, exponent), self.floats))
-            units.append(builder.bitcast(builder.sub(exponent, self.to_unit), self.floats))
+        for result, exponent in zip(carried, exponents, strict=True):
+            used = v.larger_integer(exponent, v.constant(self.words, LOWEST + 127 << 23))
+            scales.append(builder.bitcast(builder.sub(self.to_scale, used), self.floats))
+            units.append(builder.bitcast(builder.sub(used, self.to_unit), self.floats))
             totals.append(builder.fptosi(builder.fmul(result, scales[-1]), self.words))
         return scales, units, totals
 
-    def largest_exponents(self, start: Any) -> list[Any]:
-        """Return the largest exponent of each column's products in a block, for every row; -128 where all are zero."""
-        v, builder, lowest = self.v, self.builder, self.v.constant(self.bytes, -128)
-        with v.steps(start, builder.add(start, self.size), 1, [lowest] * ROWS) as k:
+    def exponent(self, largest: Any, part: int, result: Any) -> Any:
+        """Return the largest exponent of the terms, zeros among the products left out; -128 stands for no product."""
+        v, builder = self.v, self.builder
+        own = builder.and_(builder.bitcast(result, self.words), v.constant(self.words, 0x7F800000))
+        if self.how.half:
+            nothing = builder.icmp_signed("==", own, v.constant(self.words, 0))
+            own = builder.select(nothing, self.zero, v.larger_integer(own, self.least))
+        products = builder.shl(self.widen(largest, part), v.constant(self.words, 23))
+        return v.larger_integer(own, builder.add(products, self.base))
+
+    def with_zeros(self, start: Any, exponents: list[Any]) -> list[Any]:
+        """Return exponents that are at least that of zero where a product is zero; looked for only where it matters."""
+        v, builder = self.v, self.builder
+        low = exponents[0]
+        for exponent in exponents[1:]:
+            low = v.smaller_integer(low, exponent)
+        low = v.generic_reduction("llvm.vector.reduce.smin", low)
+        zero = builder.extract_element(self.zero, ir.Constant(WORD, 0))
+        before = builder.block
+        search, after = (builder.append_basic_block(name) for name in ("zeros", "aligned"))
+        builder.cbranch(builder.icmp_signed("<", low, zero), search, after)
+        builder.position_at_end(search)
+        marks = self.extreme_exponents(start, 0, v.smaller_integer)
+        found = []
+        for i, exponent in enumerate(exponents):
+            mark = self.widen(marks[i // PARTS], i % PARTS)
+            marked = builder.icmp_signed("<", mark, v.constant(self.words, 0))
+            found.append(builder.select(marked, v.larger_integer(exponent, self.zero), exponent))
+        search = builder.block
+        builder.branch(after)
+        builder.position_at_end(after)
+        results = []
+        for exponent, raised in zip(exponents, found, strict=True):
+            results.append(builder.phi(self.words))
+            results[-1].add_incoming(exponent, before)
+            results[-1].add_incoming(raised, search)
+        return results
+
+    def extreme_exponents(self, start: Any, first: int, choose: Any) -> list[Any]:
+        """Return the largest or smallest exponent of each column's products in a block, for every row."""
+        v, builder = self.v, self.builder
+        begin = [v.constant(self.bytes, first)] * ROWS
+        with v.steps(start, builder.add(start, self.size), 1, begin) as k:
             right = v.load(self.b_exponent.pointer, self.at(self.b_exponent, k.index, COLUMNS), self.bytes)
             new = []
             for r in range(ROWS):
                 left = v.load(self.a_exponent.pointer, self.row(self.a_exponent, k.index, r), WORD)
                 left = builder.bitcast(v.splat(left, COLUMNS // 4), self.bytes)
-                new.append(v.larger_integer(k.values[r], builder.add(left, right)))
+                new.append(choose(k.values[r], builder.add(left, right)))
             k.values = new
-        zeros = v.constant(self.bytes, 0)
-        return [builder.select(builder.icmp_signed("<", top, zeros), lowest, top) for top in k.values]
-
-    def low(self) -> Any:
-        return self.v.constant(self.words, LOWEST + 127 << 23)
+        return k.values
 
     def add(self, start: Any, scales: list[Any], totals: list[Any], overflow: Any) -> tuple[list[Any], Any]:
         """Add the aligned, truncated products of a block, ``how.part`` of them at a time."""
@@ -181,7 +220,7 @@ def _tile(how: _How) -> Any:
             views = [View(context, builder, signature.args[i], arguments[i]) for i in range(5)]
             held = View(context, builder, signature.args[5], arguments[5]).pointer
             size = v.load(held, 0, long(0).type)
-            rest = [builder.trunc(v.load(held, 8 * i, long(0).type), WORD) for i in range(1, 5)]
+            rest = [builder.trunc(v.load(held, 8 * i, long(0).type), WORD) for i in (1, 2, 3, 4, 6, 7)]
             numbers = [size, *(v.splat(number, COLUMNS // PARTS) for number in rest)]
             return builder.sext(_Block(v, views, numbers, (arguments[6], arguments[7]), how).emit(), long(0).type)
 
@@ -207,7 +246,8 @@ def aligned_tiles(
     """Set ``out`` (m, n); ``overflowed`` (tiles, slivers) tells which tiles' results are wrong.
 
     ``numbers``: products per block; base, what a scale's exponent is taken from, and what is taken from a unit's, all
-    in the place of float32's exponent; mask and part as in ``aligned_fast``.
+    in the place of float32's exponent; mask and part as in ``aligned_fast``; exponents of zero and of the register's
+    smallest normal number, likewise in place, which matter for fp16 only.
     """
     set_rounding_mode(TOWARD_ZERO_MODE)
     for sliver in range(b.shape[0]):
