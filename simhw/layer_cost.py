@@ -8,6 +8,7 @@ from functools import cached_property
 
 from simhw.accumulators import Aligned
 from simhw.accumulators.families import register_bits
+from simhw.accumulators.scaled import ScaledAligned
 from simhw.arrays import (
     Gemm,
     Grouping,
@@ -83,7 +84,7 @@ def accumulator_bits(datapath: Datapath, steps: Iterable[Step]) -> int:
     width = register_bits(datapath.accumulator)
     if width is not None:
         return width
-    if isinstance(datapath.accumulator, Aligned):
+    if isinstance(datapath.accumulator, Aligned | ScaledAligned):
         return datapath.accumulator.fraction_bits + ALIGNED_CARRY_BITS
     needed = [_bits_of(pe, step) for step in steps if step.k]
     return max(needed, default=pe.group_accumulator_bits(1))

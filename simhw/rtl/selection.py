@@ -24,11 +24,16 @@ def select(name: str, variants: Sequence[str], settings: Sequence[str]) -> list[
     """
     sizes = read_sizes(settings)
     circuits = []
-    for pe in circuit_names() if name == ALL else [name]:
+    for pe in own_circuits() if name == ALL else [name]:
         known = circuit_names().get(pe, ())
         chosen: Sequence[str | None] = known if ALL in variants or name == ALL else (variants or [None])
         circuits += [_circuit(pe, variant, sizes) for variant in chosen]
     return circuits
+
+
+def own_circuits() -> list[str]:
+    """Return the PEs with a circuit of their own: ``mx_dot`` has those of its single-format lanes."""
+    return [name for name in circuit_names() if get_circuit(name).name.startswith(name)]
 
 
 def read_sizes(settings: Sequence[str]) -> dict[str, int]:
