@@ -46,7 +46,7 @@ def _lut(bits: int) -> Scheme:
         description=f"uint{bits} asymmetric weights in groups of 128 read as odd integers, int8 activations per token",
         weight=_groups(f"odd{bits}", Coding.ODD),
         activation=_rows("int8"),
-        attention=_rows("odd8", coding=Coding.ODD),
+        attention=OperandScheme(format="odd8", granularity=Granularity.ROW, symmetric=False, coding=Coding.ODD),
         source=_LUT,
     )
 

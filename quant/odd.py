@@ -19,13 +19,15 @@ from simhw.quantize import Coding, FloatArray, OperandScheme
 
 
 def quantize_odd(values: FloatArray, scheme: OperandScheme, rows_per_scale: int) -> Operand:
-    """Return values in ``odd2`` or ``odd4`` (asymmetric) or ``odd8`` (symmetric)."""
+    """Return values in ``odd2`` or ``odd4`` (of unsigned codes) or ``odd8`` (of signed ones, symmetric)."""
     bits = get_element_format(scheme.format).bits
     if scheme.format != f"odd{bits}":
         raise InputError(f"format {scheme.format} is not odd; choose odd2, odd4 or odd8")
-    plain = replace(scheme, format=f"{'' if scheme.symmetric else 'u'}int{bits}", coding=Coding.PLAIN)
+    signed = bits == 8
+    name = f"int{bits}" if signed else f"uint{bits}"
+    plain = replace(scheme, format=name, symmetric=signed, coding=Coding.PLAIN)
     found = METHOD.quantize(values, plain, rows_per_scale=rows_per_scale)
-    if scheme.symmetric:
+    if signed:
         codes = found.codes ^ found.codes.dtype.type(1 << bits - 1)
         zero = np.ones((*codes.shape[:2], found.groups), np.int32)
     else:

@@ -4,8 +4,9 @@ The scale of a row puts seven units near three standard deviations from zero: of
 2.5 times |mean| + 3 sigma, in steps of 0.25, the one with the least squared error, pruned neighbours included. (The
 source searches so on calibration data; here rows are scaled at run time, as in the other schemes.) A value is rounded
 to the nearest of the int4 and the abfloat values, -96..96 units. Where one of a pair (neighbours along k) has become
-an outlier the other is pruned to zero; of two outliers the first is kept. A last value without a neighbour is paired
-with a zero that is not stored.
+an outlier the other is pruned to zero; of two outliers the first is kept. A last value without a neighbour is stored
+beside a code that fills the pair up (the identifier, if it is an outlier); that one code per row is not counted as
+traffic.
 """
 
 from __future__ import annotations
@@ -72,16 +73,18 @@ def prune_victims(lanes: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.uint8]:
 
 
 def store(lanes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the stored 4-bit codes of lane codes: what memory holds."""
-    return np.asarray(lanes & np.uint8(0xF))
+    """Return the stored 4-bit codes of lane codes, filled up to whole pairs: what memory holds."""
+    stored = lanes & np.uint8(0xF)
+    if lanes.shape[-1] % 2 == 0:
+        return np.asarray(stored)
+    partner = np.where(lanes[..., -1:] >= OUTLIER, np.uint8(IDENTIFIER), np.uint8(0))
+    return np.concatenate([stored, partner], axis=-1)
 
 
 def load(stored: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the lane codes of stored codes, pair by pair along the last axis (``simhw.pes.olive_pair``)."""
+    """Return the lane codes of stored pairs along the last axis (as ``simhw.pes.olive_pair.decode_pair`` reads one)."""
     lanes = stored.copy()
-    even = stored.shape[-1] - stored.shape[-1] % 2
-    first, second = stored[..., :even:2], stored[..., 1::2]
-    victim_first, victim_second = first == IDENTIFIER, (second == IDENTIFIER) & (first != IDENTIFIER)
-    lanes[..., 1::2][victim_first] |= OUTLIER
-    lanes[..., :even:2][victim_second] |= OUTLIER
+    first, second = stored[..., ::2] == IDENTIFIER, stored[..., 1::2] == IDENTIFIER
+    lanes[..., 1::2][first] |= OUTLIER
+    lanes[..., ::2][second & ~first] |= OUTLIER
     return lanes

@@ -157,7 +157,7 @@ def gemm_error(gemm: RealGemm, pe: ProcessingElement) -> GemmError | None:
         sqnr_db=noise.sqnr_db,
         max_error=noise.largest,
         max_error_relative=noise.largest / gemm.rms,
-        overflows=sum(step.overflows for step in result.steps),
+        overflows=sum(step.tally.overflows for step in result.steps),
         mean_weight_cycles=_mean_weight_cycles(gemm, pe, arithmetic),
     )
 

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simhw.errors import InputError
+from simhw.gemm.datapaths import datapath_names, get_datapath
 from simhw.reports import numbers
 from simhw.reports.names import part_name, row_names
 from simhw.rows import Row
@@ -92,7 +93,7 @@ def _table(rows: Sequence[Row], detail: Detail, box: Box) -> Table:
     first = rows[0]
     table = Table(
         title=Text(f"{first.model}: {first.units:,} {first.unit}s on {first.rows} x {first.columns} PEs"),
-        caption=Text(_caption(first, detail)),
+        caption=Text(_caption(rows, detail)),
         title_justify="left",
         title_style="bold",
         caption_justify="left",
@@ -142,12 +143,20 @@ def _columns(first: Row, detail: Detail) -> list[_Column]:
     return [column for name, column in columns.items() if name not in without]
 
 
-def _caption(first: Row, detail: Detail) -> str:
+def _caption(rows: Sequence[Row], detail: Detail) -> str:
+    first = rows[0]
     conventions = f"{first.dataflow}, overlap {first.overlap}, {first.technology}"
+    replaced = dict.fromkeys(row.accumulator for row in rows if _has_another_accumulator(row))
+    if replaced:
+        conventions += f", accumulator {' / '.join(replaced)}"
     caption = f"per sample; {conventions}; speed-up and energy ratio against fp16 on the same array"
     if detail.without:
         caption += f"; no room for: {', '.join(sorted(detail.without))}"
     return caption
+
+
+def _has_another_accumulator(row: Row) -> bool:
+    return row.datapath in datapath_names() and get_datapath(row.datapath).accumulator.name != row.accumulator
 
 
 def _change(row: Row, detail: Detail) -> str:

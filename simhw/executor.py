@@ -14,6 +14,7 @@ from simhw.errors import InputError
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.engine import multiply, prepare_weights
 from simhw.gemm.operand import Operand, Storage
+from simhw.gemm.plan import Tally
 from simhw.gemm.stored import StoredScale
 from simhw.graph.base import Array, FloatArray, Graph, Kind, Matmul, Node, Operator, inputs_of, resolve
 from simhw.graph.ops import operators
@@ -53,7 +54,7 @@ class Step:
         weight_cycles: ``(batch, n, k)`` cycles of one product with each weight, where the PE's depend on them.
         attention: whether both operands are activations.
         noise: error of the output against the float reference.
-        overflows, saturations: as the engine counts them.
+        tally, saturations: as the engine counts them.
         kernel, why: the planner's choice and proof.
     """
 
@@ -69,7 +70,7 @@ class Step:
     weight_cycles: NDArray[np.uint8] | None = None
     attention: bool = False
     noise: Noise = field(default_factory=Noise)
-    overflows: int = 0
+    tally: Tally = field(default_factory=Tally)
     saturations: int = 0
     kernel: str = ""
     why: str = ""
@@ -192,7 +193,8 @@ class _Run:
             rows = (batch * m if gemm.samples_in_batch else m) // samples
             a, stored = self._operands(node, gemm, rows)
             step.activation, step.weight = Storage.of(a), Storage.of(stored)
-            self._count_cycles(step, stored)
+            if step.weight_cycles is None and not step.attention:
+                step.weight_cycles = get_pe(self.arithmetic.datapath.pe).count_cycles(stored.codes, stored.format)
             b = self._prepared(node, stored)
             product = multiply(
                 a,
@@ -204,7 +206,7 @@ class _Run:
             )
         except InputError as error:
             raise InputError(f"layer {node.label} (m={step.m}, n={step.n}, k={k}): {error}") from error
-        step.overflows += product.overflows
+        step.tally += product.tally
         step.saturations += product.saturations
         step.kernel, step.why = product.plan.kernel, product.plan.why
         return gemm.finish(product.values)
@@ -226,12 +228,6 @@ class _Run:
             check_finite(gemm.b, "the weight")
             self.stored[node.name] = method.quantize(gemm.b, fit_group(scheme.weight, k))
         return a, self.stored[node.name]
-
-    def _count_cycles(self, step: Step, stored: Operand) -> None:
-        """Count the cycles of the products of each weight, once, where the PE's depend on them."""
-        count = get_pe(self.arithmetic.datapath.pe).weight_cycles
-        if count is not None and not step.attention and step.weight_cycles is None:
-            step.weight_cycles = count(stored.codes, stored.format).astype(np.uint8)
 
     def _stored_scale(self, node: Node) -> StoredScale | None:
         """Return how the results of a requantizing datapath are stored: as activations of their calibrated range."""
@@ -274,7 +270,8 @@ def _start(graph: Graph, inputs: Array) -> dict[str, Any]:
 def _reference(node: Node, args: list[Any], kwargs: dict[str, Any]) -> Any:
     """Return the value of a step's float reference."""
     try:
-        return operators()[node.operator].reference(*args, **kwargs)
+        with np.errstate(over="ignore", invalid="ignore"):  # what a narrow accumulator overflowed to goes on
+            return operators()[node.operator].reference(*args, **kwargs)
     except InputError as error:
         raise InputError(f"step {node.label}: {error}") from error
     except (ValueError, IndexError) as error:

@@ -38,6 +38,7 @@ class Experiment:
         group_size: of group-wise weights, for schemes that have them; None means the scheme's.
         accumulator_bits: of integer accumulators, for datapaths that have one; None means as wide as the widest sum
             needs.
+        accumulator: name of an accumulator that takes the place of each datapath's own; costs stay those of the PE.
         samples, tokens: how much of the data set; both None means the network's default.
         rows, columns, dataflow, overlap, technology: the machine.
     """
@@ -47,6 +48,7 @@ class Experiment:
     scheme: str | None = None
     group_size: int | None = None
     accumulator_bits: int | None = None
+    accumulator: str | None = None
     samples: int | None = None
     tokens: int | None = None
     rows: int = 32
@@ -95,6 +97,9 @@ class Experiment:
 
     def _datapaths(self) -> list[Datapath]:
         bits = self.accumulator_bits
+        if self.accumulator is not None:
+            chosen = self.accumulator
+            return [get_datapath(name, accumulator_bits=bits, accumulator=chosen) for name in self.datapaths]
         plain = [get_datapath(name) for name in self.datapaths]
         integer = [isinstance(datapath.accumulator, Exact) for datapath in plain]
         return [
@@ -275,9 +280,15 @@ def _layer(step: Step, datapath: Datapath, machine: Machine, bits: int) -> Layer
         utilization=cost.utilization,
         words=cost.words,
         energy_pj=cost.energy_pj,
-        kernel=step.kernel,
-        overflows=step.overflows,
+        kernel=step.kernel + _slow_steps(step),
+        overflows=step.tally.overflows,
     )
+
+
+def _slow_steps(step: Step) -> str:
+    """Return how often the kernel had to do without a bound, where it decides step by step."""
+    tally = step.tally
+    return f" ({tally.slow_steps:,} of {tally.steps:,} steps without a bound)" if tally.steps else ""
 
 
 def _baseline(steps: Sequence[Step], machine: Machine) -> tuple[int, float]:

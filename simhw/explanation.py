@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
+from functools import partial
 
 from simhw.catalog import ENTRIES, entries, get_scheme
-from simhw.errors import unknown_name
+from simhw.errors import InputError, unknown_name
 from simhw.formats import BlockFormat, ElementFormat, FloatFormat, decode_exact, get_format
 from simhw.quantize import Granularity, OperandScheme
 
@@ -33,25 +36,28 @@ def explain(name: str, k: int | None = None) -> str:
         "accumulators": lambda entry: _accumulator(entry, k),
         "datapaths": lambda entry: _datapath(entry, k),
         "schemes": _scheme,
-        "pes": _pe,
+        "pes": lambda entry: _pe(entry, k),
         "technologies": _technology,
         "models": _model,
     }
     found = [maker(name) for kind, maker in makers.items() if name in entries(kind)]
     if not found and name not in {n for kind in ENTRIES for n in entries(kind)}:
-        found = _family_format(name)
+        found = _of_a_family(name, k)
     return "\n\n".join(found) or f"{name}: " + next(e[name] for e in map(entries, ENTRIES) if name in e)
 
 
-def _family_format(name: str) -> list[str]:
-    """Formats that are not listed but follow a family's grammar, such as e5m10."""
-    from simhw.errors import InputError
+def _of_a_family(name: str, k: int | None) -> list[str]:
+    """Formats and accumulators that are not listed but follow a family's grammar, such as e5m10 or int20_saturate."""
+    from simhw.accumulators.catalog import get_accumulator
 
-    try:
-        return [_format(get_format(name).name)]
-    except InputError as error:
-        known = {entry for kind in ENTRIES for entry in entries(kind)}
-        raise unknown_name("entry", name, known) from error
+    makers: list[Callable[[], str]] = []
+    with suppress(InputError):
+        makers.append(partial(_format, get_format(name).name))
+    with suppress(InputError):
+        makers.append(partial(_accumulator, get_accumulator(name).name, k))
+    if not makers:
+        raise unknown_name("entry", name, {entry for kind in ENTRIES for entry in entries(kind)})
+    return [make() for make in makers]
 
 
 def _lines(title: str, pairs: list[tuple[str, str]]) -> str:
@@ -178,35 +184,10 @@ def _scheme(name: str) -> str:
     )
 
 
-def _pe(name: str) -> str:
-    from simhw.costs import load_table, table_names
-    from simhw.pes import get_pe
-    from simhw.pes.price import price
+def _pe(name: str, k: int | None) -> str:
+    from simhw.explanation_pes import pe_pairs
 
-    pe = get_pe(name)
-    group = pe.block_size or 128
-    bits = pe.fixed_accumulator_bits or pe.group_accumulator_bits(group)
-    pairs = [
-        ("what", pe.description),
-        ("operands", ", ".join(f"{a} x {w}" for a, w in pe.products)),
-        (
-            "products per cycle",
-            ", ".join(f"{rate} at {a} x {w} bit" for (a, w), rate in pe.products_per_cycle.items()),
-        ),
-        ("product", f"{pe.product_bits} bit, exact"),
-        ("accumulator", f"{bits} bit (worst case of {group} products; at least {pe.least_accumulator_bits})"),
-        ("dequantization", pe.dequantization.value),
-    ]
-    for technology in table_names():
-        cost = price(pe, load_table(technology), bits)
-        pairs.append(
-            (
-                technology,
-                f"multiply {cost.multiply_pj:.4g} pJ, accumulate {cost.accumulate_pj:.4g} pJ, "
-                f"area {cost.area_um2:,.0f} um2 ({cost.source})",
-            )
-        )
-    return _lines(f"PE {name}", [*pairs, ("source", pe.source)])
+    return _lines(f"PE {name}", pe_pairs(name, k))
 
 
 def _technology(name: str) -> str:

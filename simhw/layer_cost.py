@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from simhw.accumulators import Aligned, Exact
+from simhw.accumulators import Aligned
+from simhw.accumulators.families import register_bits
+from simhw.accumulators.scaled import ScaledAligned
 from simhw.arrays import (
     Gemm,
     Grouping,
@@ -79,9 +81,10 @@ def accumulator_bits(datapath: Datapath, steps: Iterable[Step]) -> int:
     pe = get_pe(datapath.pe)
     if pe.fixed_accumulator_bits is not None:
         return pe.fixed_accumulator_bits
-    if isinstance(datapath.accumulator, Exact) and datapath.accumulator.bits is not None:
-        return datapath.accumulator.bits
-    if isinstance(datapath.accumulator, Aligned):
+    width = register_bits(datapath.accumulator)
+    if width is not None:
+        return width
+    if isinstance(datapath.accumulator, Aligned | ScaledAligned):
         return datapath.accumulator.fraction_bits + ALIGNED_CARRY_BITS
     needed = [_bits_of(pe, step) for step in steps if step.k]
     return max(needed, default=pe.group_accumulator_bits(1))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from simhw.kernel import kernel
 
-@nb.njit(cache=True, nogil=True)
+
+@kernel
 def compare(expected: NDArray[np.float32], actual: NDArray[np.float32]) -> tuple[float, float, float, int]:
     """Return (signal power, error power, largest error, its index; -1 for empty arrays), in float64.
 

@@ -9,6 +9,7 @@ from typing import Final
 from simhw.accumulators.base import Accumulator
 from simhw.accumulators.chunked import Chunked
 from simhw.accumulators.exact import Exact
+from simhw.accumulators.families import GRAMMAR, family_accumulator
 from simhw.accumulators.ieee import Ieee
 from simhw.accumulators.lsb_truncated import Cut, LsbTruncated
 from simhw.accumulators.pairwise import Pairwise
@@ -18,12 +19,13 @@ from simhw.accumulators.saturate import Saturate
 from simhw.accumulators.tensor_cores import tensor_core
 from simhw.accumulators.tree import Tree
 from simhw.accumulators.vpmaddubsw import Vpmaddubsw
-from simhw.errors import unknown_name
+from simhw.errors import InputError, unknown_name
 from simhw.formats.rounding import Rounding
 
 _IEEE = "IEEE 754-2019, sections 4.3 and 5.4.1"
 _MMA_SIM = "MMA-Sim, arXiv 2511.10909; Khattak and Mikaitis, doi 10.1145/3830409"
 _DEEPSEEK = "DeepSeek-V3, arXiv 2412.19437, section 3.3.2"
+_FAMILIES = "a width of the user's choice; rules of the catalogue's entries of this kind"
 _PTX = "NVIDIA PTX ISA, mma: integer accumulators wrap unless .satfinite is given"
 
 
@@ -190,14 +192,18 @@ ACCUMULATORS: Final = MappingProxyType({entry.name: entry for entry in _LITERALS
 
 
 def get_accumulator(name: str) -> NamedAccumulator:
-    """Return an entry by name.
+    """Return an entry by name, or one of any width by its family's grammar. Raises InputError for an unknown name.
 
     >>> get_accumulator("hopper_fp8_promoted_128").accumulator.name
     'aligned L=32 F=13, E8M13 (toward zero); every 128 into fp32'
     """
-    if name not in ACCUMULATORS:
-        raise unknown_name("accumulator", name, ACCUMULATORS)
-    return ACCUMULATORS[name]
+    if name in ACCUMULATORS:
+        return ACCUMULATORS[name]
+    made = family_accumulator(name)
+    if made is None:
+        raise InputError(f"{unknown_name('accumulator', name, ACCUMULATORS)}; any width: {GRAMMAR}")
+    description, accumulator = made
+    return NamedAccumulator(name=name, description=description, accumulator=accumulator, source=_FAMILIES)
 
 
 def accumulator_names() -> list[str]:

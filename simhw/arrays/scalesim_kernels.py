@@ -9,16 +9,17 @@ line of a drain is charged by its filling, so a line closed early inside a drain
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from simhw.kernel import kernel
 
 Counts = NDArray[np.int64]
 Places = NDArray[np.int64]
 """Rows: address, image row, image column."""
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def skewed_reads(
     across: Places,
     along: Places,
@@ -72,7 +73,7 @@ def skewed_reads(
     return reads, first, dropped, epoch
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def stationary_reads(
     down: Places,
     across: Places,
@@ -115,7 +116,7 @@ def stationary_reads(
     return reads, first, dropped, epoch
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def output_writes(
     output_stationary: bool,
     used_rows_total: int,
@@ -212,7 +213,7 @@ def output_writes(
     return writes, first, last, stalls, stalled_at[:events], stalled_sum[:events]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _close(fill: Counts, closed: int, filled: int) -> Counts:
     """Note how full a closed line is; the array of lines grows by doubling."""
     if closed == fill.size:

@@ -34,7 +34,7 @@ def fold_steps(weight_cycles: NDArray[Any], columns: int) -> NDArray[np.int64]:
     """
     starts = np.arange(0, weight_cycles.shape[1], columns)
     slowest = np.maximum.reduceat(weight_cycles, starts, axis=1)
-    return slowest.sum(axis=2, dtype=np.int64)
+    return np.asarray(slowest.sum(axis=2, dtype=np.int64))
 
 
 def schedule_serial(

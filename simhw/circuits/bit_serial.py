@@ -48,7 +48,7 @@ def bit_plane_lanes(
     return frame_circuit(
         name=name,
         variant=variant,
-        description=f"{lanes} gated weights compressed to one sum, shifted by the place of the bit, added or subtracted",
+        description=f"{lanes} gated weights compressed to one sum, shifted by the bit's place, added or subtracted",
         source=source,
         parameters={"lanes": lanes, "activation_bits": activation_bits, "accumulator_bits": accumulator_bits},
         operands=(
@@ -148,5 +148,6 @@ def term_encoder(*, name: str, variant: str, source: str) -> Circuit:
 
 def _digit(weight: Integers, place: Integers | int) -> Integers:
     """Return the radix-4 Booth digit at 4^place."""
-    bits = to_signed(weight, WEIGHT_BITS) << 1 >> 2 * place
-    return (bits & 1) + (bits >> 1 & 1) - 2 * (bits >> 2 & 1)
+    bits: Integers = to_signed(weight, WEIGHT_BITS) << 1 >> 2 * place
+    digit: Integers = (bits & 1) + (bits >> 1 & 1) - 2 * (bits >> 2 & 1)
+    return digit

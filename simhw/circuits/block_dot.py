@@ -1,12 +1,13 @@
 """Records of block dot products: lanes of E2M1 products, an exact sum, one scale per operand and block, an fp32 total.
 
-A block's sum is an integer in units of 1/4. Behind it every step is the one of ``simhw.gemm.datapath``, rounded to fp32:
-the product of both scales, the sum times that product, the total plus that term. A block that starts a new sum replaces
-the total by its term, sign of zero included. A sum of zero is +0: an integer has no other.
+A block's sum is an integer in units of 1/4. Behind it every step is the one of ``simhw.gemm.datapath``, rounded to
+fp32: the product of both scales, the sum times that product, the total plus that term. A block that starts a new sum
+replaces the total by its term, sign of zero included. A sum of zero is +0: an integer has no other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,7 +78,7 @@ def _block_dot(
     lanes: int,
     scale_format: FloatFormat,
     scaling: str,
-    update: object,
+    update: Callable[[], FrameUpdate],
 ) -> Circuit:
     activations, weights = ([f"{side}_{lane}" for lane in range(lanes)] for side in ("activation", "weight"))
     scales = ("activation_scale", "weight_scale")

@@ -25,7 +25,14 @@ _INT8 = Integer(bits=8, signed=True)
 
 
 def dequantize_first(
-    *, name: str, variant: str, source: str, behavioural: bool, weight: Integer, fraction_bits: int, accumulator_bits: int
+    *,
+    name: str,
+    variant: str,
+    source: str,
+    behavioural: bool,
+    weight: Integer,
+    fraction_bits: int,
+    accumulator_bits: int,
 ) -> Circuit:
     """Return the circuit of an int8 MAC whose weights are dequantized on their way into its register.
 

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simhw.circuits.base import Circuit, Port
-from simhw.circuits.codes import to_code
-from simhw.circuits.float_mac import exact_products
-from simhw.circuits.float_sums import Integers, values
+from simhw.circuits.codes import to_code, to_signed
+from simhw.circuits.float_units import Integers, in_units
 from simhw.circuits.mac_record import mac_circuit
 from simhw.errors import InputError
 from simhw.formats.floating import FloatFormat
@@ -50,14 +49,18 @@ def fixed_point_mac(
             "choose a smaller group"
         )
 
+    mask = (1 << sum_bits) - 1
+
     def next_total(activations: Integers, weights: Integers, first: Integers, total: Integers) -> Integers:
         old = np.where(first == 1, 0, total)
-        products = exact_products(values(activations, activation_format), values(weights, weight_format))
-        finite = np.isfinite(products)
-        units = np.ldexp(np.where(finite, products, 0.0), -activation_format.lsb_exponent).astype(np.int64)
-        not_number = np.isnan(products).astype(np.int64)
-        flags = (not_number | (products == np.inf)) | (not_number | (products == -np.inf)) << 1
-        return to_code((old + units), sum_bits) | (old >> sum_bits | flags) << sum_bits
+        units, special, not_number = in_units(activations, activation_format)
+        factor = to_signed(weights, weight_format.bits) if weight_format.is_signed else weights
+        added = to_code((old & mask) + np.where(special, 0, units * factor), sum_bits)
+        undefined = not_number | (special & (factor == 0))
+        positive = special & ((units < 0) == (factor < 0))
+        flags = (undefined | positive) * 1 + (undefined | (special & ~positive)) * 2
+        following: Integers = added | (old >> sum_bits | flags) << sum_bits
+        return following
 
     def update() -> Update:
         from simhw.circuits.fixed_point_update import shift_into_sum

@@ -57,8 +57,9 @@ def add_to_fp32(module: Module, total: Value, term: Term, name: str = "add") -> 
 
 
 def _exponent_bits(term: Term) -> int:
+    """Return the bits of the larger exponent, which is unsigned."""
     shape = term.exponent.shape()
-    return max(FP32.exponent_bits, shape.width - int(shape.signed))
+    return max(FP32.exponent_bits, int(shape.width) - int(shape.signed))
 
 
 def _distance(module: Module, difference: Value, term_above: Value, name: str) -> Value:

@@ -1,9 +1,9 @@
 """Dequantization after a group in floating point: the steps of ``simhw.gemm.datapath`` from group sum to running sum.
 
 The zero point times the sum of activations is subtracted exactly; the difference becomes fp32, is multiplied by the
-group's fp32 scale and added to the running sum, each rounded once to nearest even. The first group of a sum replaces the
-running sum. The scale is that of the weights' group, or its product with that of the activations' group where they have
-one, rounded to fp32 before it comes here.
+group's fp32 scale and added to the running sum, each rounded once to nearest even. The first group of a sum replaces
+the running sum. The scale is that of the weights' group, or its product with that of the activations' group where they
+have one, rounded to fp32 before it comes here.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ from simhw.circuits.shifting import named
 from simhw.formats.catalog import FP32
 from simhw.formats.floating import FloatFormat
 
-
 _BOOTH_ROWS = 16
 """From so many rows on, recoding the multiplier takes less than the rows that it saves."""
 
@@ -69,7 +68,7 @@ def weight_product(
 
 
 def weight_magnitude(module: Module, weight: Value, *, weight_signed: bool) -> tuple[Value, Value]:
-    """Return sign and magnitude of an integer weight; the magnitude is as wide as the weight (8 is that of int4's -8)."""
+    """Return sign and magnitude of an integer weight; the magnitude is as wide as the weight (int4's -8 has 8)."""
     if not weight_signed:
         return Const(0, 1), weight
     negative = weight[-1]

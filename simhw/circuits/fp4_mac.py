@@ -8,7 +8,7 @@ import numpy as np
 
 from simhw.circuits.base import Circuit, Port
 from simhw.circuits.codes import to_code
-from simhw.circuits.float_sums import Integers, values
+from simhw.circuits.float_units import Integers, in_units
 from simhw.circuits.mac_record import mac_circuit
 from simhw.errors import InputError
 from simhw.formats.catalog import E2M1
@@ -23,7 +23,7 @@ WIDEST_BITS = 63
 
 def quarters(activations: Integers, weights: Integers) -> Integers:
     """Return exact products of E2M1 codes in units of 1/4."""
-    return (4 * values(activations, E2M1) * values(weights, E2M1)).astype(np.int64)
+    return in_units(activations, E2M1)[0] * in_units(weights, E2M1)[0]
 
 
 def fp4_mac(*, name: str, variant: str, source: str, accumulator_bits: int) -> Circuit:

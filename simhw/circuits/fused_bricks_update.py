@@ -40,9 +40,7 @@ def _brick(module: Module, brick: int, operands: Mapping[str, Value], fused: Map
         for operand, other in (("activation", "weight"), ("weight", "activation"))
     }
     heap = BitHeap(module, 5, name=f"brick_{brick}")
-    add_and_products(
-        heap, slices["activation"], slices["weight"], multiplicand_signed=True, multiplier_signed=True
-    )
+    add_and_products(heap, slices["activation"], slices["weight"], multiplicand_signed=True, multiplier_signed=True)
     product = Signal(5, name=f"brick_{brick}")
     module.d.comb += product.eq(heap.sum())
     return product.as_signed()

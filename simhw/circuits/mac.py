@@ -32,9 +32,9 @@ class Frame(Component):  # type: ignore[misc]
     def __init__(
         self, operands: Mapping[str, int], forwarded: tuple[str, ...], total_bits: int, update: FrameUpdate
     ) -> None:
-        self._operands = operands
+        self.operands = operands
         self._forwarded = forwarded
-        self._update = update
+        self.update = update
         super().__init__(
             {
                 **{name: In(bits) for name, bits in operands.items()},
@@ -49,16 +49,22 @@ class Frame(Component):  # type: ignore[misc]
         """Return the module."""
         module = Module()
         registers = {}
-        for name, bits in {**self._operands, "first": 1, "enable": 1}.items():
+        for name, bits in {**self.operands, "first": 1, "enable": 1}.items():
             registers[name] = Signal(bits, name=f"{name}_q")
             module.d.sync += registers[name].eq(getattr(self, name))
         for name in self._forwarded:
             module.d.comb += getattr(self, f"{name}_out").eq(registers[name])
-        operands = {name: registers[name] for name in self._operands}
-        result = self._update(module, operands, registers["first"], self.total)
+        operands = {name: registers[name] for name in self.operands}
+        result = self.update(module, operands, registers["first"], self.total)
         with module.If(registers["enable"]):
             module.d.sync += self.total.eq(result)
         return module
+
+
+def arithmetic(frame: Frame) -> tuple[Mapping[str, int], FrameUpdate]:
+    """Return operands and update of a frame that is not built itself: arrays put them between other registers."""
+    frame._MustUse__silence = True  # Amaranth warns of components that nothing elaborates
+    return frame.operands, frame.update
 
 
 class Mac(Frame):

@@ -21,7 +21,9 @@ def named(module: Module, name: str, value: Value) -> Any:
 def leading_zeros(module: Module, value: Value, name: str) -> tuple[Value, Value]:
     """Return ``(count, none)``: zeros above the highest one, and whether there is no one (the count is free then)."""
     width = 1 << (len(value) - 1).bit_length()
-    word = named(module, f"{name}_zero_bits", ~(Cat(Const(0, width - len(value)), value) if width > len(value) else value))
+    word = named(
+        module, f"{name}_zero_bits", ~(Cat(Const(0, width - len(value)), value) if width > len(value) else value)
+    )
     nodes: list[tuple[list[Value], Value]] = [([], word[place]) for place in reversed(range(width))]
     while len(nodes) > 1:
         pairs = zip(nodes[::2], nodes[1::2], strict=True)

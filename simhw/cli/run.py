@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     metavar="BITS",
     help="Width of integer accumulators. [default: sufficient]",
 )
+@click.option(
+    "--accumulator",
+    metavar="NAME",
+    help="Accumulator in place of each datapath's own, such as int20_saturate or e6m9. [see simhw list accumulators]",
+)
 @click.option("--rows", type=int, default=32, show_default=True, help="Rows of the PE array.")
 @click.option("--columns", type=int, default=32, show_default=True, help="Columns of the PE array.")
 @click.option("--dataflow", default="output_stationary", show_default=True, metavar="NAME")
@@ -165,6 +170,6 @@ def _show(rows: list[Row], to_stderr: bool) -> None:
         if row.overflows:
             click.echo(
                 f"simhw: {row.overflows:,} group sums of {row.model} on {row.datapath} did not fit "
-                f"{row.accumulator_bits} accumulator bits and have wrapped",
+                f"the accumulator ({row.accumulator})",
                 err=True,
             )

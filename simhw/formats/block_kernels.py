@@ -6,17 +6,17 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from simhw.formats.kernels import split
+from simhw.kernel import kernel
 
 LARGEST_FLOAT32 = 3.4028234663852886e38
 LARGEST_FLOAT64 = 1.7976931348623157e308
 SMALLEST_FLOAT64 = 5e-324
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def block_maxima(blocks: NDArray[Any], maxima: NDArray[np.float64], infinite_is_nan: bool) -> None:
     """Write the largest magnitude of each row of ``blocks`` to ``maxima``, NaN if the row holds one.
 
@@ -35,7 +35,7 @@ def block_maxima(blocks: NDArray[Any], maxima: NDArray[np.float64], infinite_is_
         maxima[row] = largest
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def largest_finite(bits: NDArray[Any], width: int, ignore_infinite: bool) -> float:
     """Return the largest magnitude of flat float32 or float64 bit patterns (``width`` 32 or 64), NaN left out.
 
@@ -56,7 +56,7 @@ def largest_finite(bits: NDArray[Any], width: int, ignore_infinite: bool) -> flo
     return value
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def divide_to_odd(dividend: float, divisor: float) -> float:
     """Return ``dividend / divisor`` rounded to odd: inexact quotients have an odd last bit.
 
@@ -84,7 +84,7 @@ def divide_to_odd(dividend: float, divisor: float) -> float:
     return -magnitude if dividend < 0 else magnitude
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def divide_blocks(blocks: NDArray[Any], divisors: NDArray[np.float64], quotients: NDArray[np.float64]) -> None:
     """Write each row of ``blocks`` divided by its divisor, rounded to odd; rows whose divisor is NaN become zero."""
     for row in range(blocks.shape[0]):

@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from simhw.errors import InputError
@@ -21,6 +20,7 @@ from simhw.formats.definition import rounds_to_upper_entry
 from simhw.formats.element import power_of_two
 from simhw.formats.kernels import RoundingParameters, random_bits
 from simhw.formats.rounding import Rounding
+from simhw.kernel import kernel
 
 
 class ThresholdParameters(NamedTuple):
@@ -79,7 +79,7 @@ def stochastic_parameters(fmt: CodebookFormat, draw_bits: int) -> StochasticPara
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def encode_thresholds(
     values: NDArray[Any], codes: NDArray[Any], _first: int, p: ThresholdParameters, _how: RoundingParameters
 ) -> tuple[int, int]:
@@ -103,7 +103,7 @@ def encode_thresholds(
     return nans, infinities
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def encode_stochastic(
     values: NDArray[Any], codes: NDArray[Any], first: int, p: StochasticParameters, how: RoundingParameters
 ) -> tuple[int, int]:

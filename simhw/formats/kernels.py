@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from simhw.kernel import kernel
 
 NEAREST_EVEN, NEAREST_AWAY, TOWARD_ZERO, UP, DOWN, TO_ODD, STOCHASTIC = range(7)
 
@@ -57,7 +58,7 @@ class IntegerParameters(NamedTuple):
     wrap: int
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def random_bits(seed: int, index: int, count: int) -> int:
     """Return ``count`` bits that depend on seed and element index alone (SplitMix64 at that position)."""
     state = np.uint64(seed) + (np.uint64(index) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
@@ -67,7 +68,7 @@ def random_bits(seed: int, index: int, count: int) -> int:
     return np.int64(state >> np.uint64(64 - count))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def round_away(rest: int, shift: int, odd: int, negative: bool, how: RoundingParameters, index: int) -> int:
     """Return 1 if a magnitude with ``rest / 2**shift`` below its last place rounds away from zero, else 0.
 
@@ -94,7 +95,7 @@ def round_away(rest: int, shift: int, odd: int, negative: bool, how: RoundingPar
     return 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def split(bits: int) -> tuple[int, int]:
     """Return (significand, exponent) of a finite non-zero float64, ``significand * 2**(exponent - 52)``."""
     exponent = (bits >> _FRACTION) - 1023
@@ -108,7 +109,7 @@ def split(bits: int) -> tuple[int, int]:
     return significand, exponent
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def encode_magnitude(
     significand: int, exponent: int, negative: bool, p: FloatParameters, how: RoundingParameters, index: int
 ) -> int:
@@ -134,7 +135,7 @@ def encode_magnitude(
     return max(magnitude, 0) | (p.sign_bit if negative else 0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def encode_float(
     values: NDArray[np.floating],
     codes: NDArray[np.unsignedinteger],
@@ -167,7 +168,7 @@ def encode_float(
     return nans, infinities
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def encode_integer(
     values: NDArray[np.floating],
     codes: NDArray[np.unsignedinteger],
@@ -208,7 +209,7 @@ def encode_integer(
     return nans, infinities
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def look_up(codes: NDArray[Any], values: NDArray[Any], table: NDArray[Any]) -> None:
     """Write ``table[codes]`` into ``values``; every code is an index of the table."""
     for i in range(codes.size):

@@ -54,9 +54,9 @@ def get_format(name: str | AnyFormat) -> AnyFormat:
     >>> get_format("float8_e4m3fn").name
     'e4m3'
     """
-    if isinstance(name, ElementFormat | BlockFormat):
-        return name
     if not isinstance(name, str):
+        if isinstance(name, ElementFormat | BlockFormat):
+            return name
         raise InputError(f"format is a {type(name).__name__}, must be a name or a format record")
     found = _find(name)
     if found is None:

@@ -11,12 +11,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from simhw.formats.element import power_of_two
 from simhw.formats.floating import FloatFormat
 from simhw.formats.integer import IntegerFormat
+from simhw.kernel import kernel
 
 INFINITY_BITS = 0x7F800000
 
@@ -86,7 +86,7 @@ def narrow_integer_parameters(fmt: IntegerFormat) -> NarrowIntegerParameters | N
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def round_bits(magnitude: Any, p: NarrowParameters) -> Any:
     """Return the code, without sign and unclamped, of a float32 magnitude given as its bits (uint32, not NaN)."""
     shift = np.uint32(p.shift)
@@ -99,7 +99,7 @@ def round_bits(magnitude: Any, p: NarrowParameters) -> Any:
     return subnormal if magnitude < np.uint32(p.smallest_normal) else normal
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def narrow_float32(bits: NDArray[np.uint32], codes: NDArray[Any], p: NarrowParameters) -> bool:
     """Encode flat float32 ``bits`` into ``codes``; returns whether a NaN was among them."""
     max_code = np.uint32(p.max_code)
@@ -119,7 +119,7 @@ def narrow_float32(bits: NDArray[np.uint32], codes: NDArray[Any], p: NarrowParam
     return largest > np.uint32(INFINITY_BITS)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def narrow_integer32(values: NDArray[np.float32], codes: NDArray[Any], p: NarrowIntegerParameters) -> bool:
     """Encode flat float32 ``values`` into two's complement ``codes``; returns whether a NaN was among them."""
     mask = np.uint32(p.mask)

@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from simhw.formats.block import BlockFormat
@@ -30,6 +29,7 @@ from simhw.formats.narrow import (
     round_bits,
 )
 from simhw.formats.rounding import ScaleRule
+from simhw.kernel import kernel
 
 _CHUNK = 1024
 """Elements whose largest magnitudes, scales and flags are kept in the first-level cache."""
@@ -109,7 +109,7 @@ def scale_parameters(fmt: BlockFormat) -> NarrowParameters | None:
     return narrow_parameters(fmt.scale) if fmt.scale.bits <= 8 else None
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def largest_bits(bits: NDArray[np.uint32], base: int, block: int) -> Any:
     """Return the largest magnitude of a block, as float32 bits (NaN and infinity on top)."""
     largest = np.uint32(0)
@@ -118,14 +118,14 @@ def largest_bits(bits: NDArray[np.uint32], base: int, block: int) -> Any:
     return largest
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def block_maxima_bits(bits: NDArray[np.uint32], block: int, maxima: NDArray[np.uint32]) -> None:
     """Write the largest magnitude of each block to ``maxima``, as float32 bits."""
     for row in range(maxima.size):
         maxima[row] = largest_bits(bits, row * block, block)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def power_of_two_scale(largest: Any, s: PowerOfTwoParameters) -> tuple[int, bool]:
     """Return the E8M0 code and whether the exact path must decide (NaN, infinity, the ends of float32)."""
     exponent = np.int64(np.right_shift(np.uint32(largest + np.uint32(s.addend)), np.uint32(23)))
@@ -134,7 +134,7 @@ def power_of_two_scale(largest: Any, s: PowerOfTwoParameters) -> tuple[int, bool
     return code, largest >= np.uint32(INFINITY_BITS) or code >= 254 or subnormal
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def quantize_floats(
     bits: NDArray[np.uint32],
     codes: NDArray[Any],
@@ -162,7 +162,7 @@ def quantize_floats(
             codes[base + i] = np.uint32(min(rounded, max_code) | sign)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def quantize_integers(
     bits: NDArray[np.uint32],
     codes: NDArray[Any],
@@ -188,7 +188,7 @@ def quantize_integers(
             codes[base + i] = np.uint32(np.float32(clamped + magic).view(np.uint32) & mask)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def round_quotient(quotient: Any, p: NarrowParameters) -> tuple[Any, Any]:
     """Return (code, distance) of a non-negative float32 quotient, rounded to nearest.
 
@@ -207,7 +207,7 @@ def round_quotient(quotient: Any, p: NarrowParameters) -> tuple[Any, Any]:
     return np.uint32(min(code, np.uint32(p.max_code))), distance
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def quantize_amax(
     bits: NDArray[np.uint32],
     codes: NDArray[Any],
@@ -238,7 +238,7 @@ def quantize_amax(
                 hard[row] |= divide(bits[own], factors[(row - first) * block :], codes[own], p)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def choose_scales(
     largest: NDArray[np.uint32], scales: NDArray[Any], hard: NDArray[np.bool_], s: AmaxParameters, p: NarrowParameters
 ) -> None:
@@ -250,7 +250,7 @@ def choose_scales(
         scales[row] = code
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def spread(scales: NDArray[Any], reciprocals: NDArray[np.float32], factors: NDArray[np.float32], block: int) -> None:
     """Write the reciprocal of each block's scale once per element."""
     for row in range(scales.size):
@@ -259,7 +259,7 @@ def spread(scales: NDArray[Any], reciprocals: NDArray[np.float32], factors: NDAr
             factors[np.uint64(row) * np.uint64(block) + np.uint64(i)] = factor
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def divide(bits: NDArray[np.uint32], factors: NDArray[np.float32], codes: NDArray[Any], p: NarrowParameters) -> bool:
     """Encode the products with the reciprocals; returns whether one is too near a tie for float32 to decide."""
     sign_shift = np.uint32(p.sign_shift)

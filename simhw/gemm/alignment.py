@@ -19,7 +19,9 @@ from simhw.gemm.operand import Values
 from simhw.gemm.padding import as_float64, columns_last, results
 from simhw.gemm.plan import Plan
 from simhw.gemm.registers import has_half_conversion
+from simhw.gemm.scratch import Scratch
 from simhw.gemm.threads import over_rows
+from simhw.gemm.tiles import packed
 
 ALIGNED_FAST = "aligned_fast"
 """Numba: align and truncate by one multiplication and one conversion, columns in parallel."""
@@ -29,6 +31,8 @@ FLOAT32_INTEGERS = 24
 FLOAT64_INTEGERS = 53
 BYTE_RANGE = 126
 """Largest exponent relative to the smallest product's that leaves room in a byte for the marks of zeros."""
+HIGHEST_BASE = 28
+"""Base from which a byte's lowest value still means less than the smallest exponent in use."""
 MARKED = -4096
 """Exponents below this mark zeros, infinities and NaN."""
 
@@ -139,34 +143,81 @@ def _has_fast_register(result: Precision) -> bool:
 
 
 def _fast(rules: BlockRules, a: Factors, b: Factors) -> NDArray[np.float32]:
-    from simhw.gemm.kernels.aligned import aligned_fast
-
-    x = np.ascontiguousarray(a.values, np.float32)
-    y = columns_last(b.values.astype(np.float32, copy=False))
+    x, y = (np.ascontiguousarray(v.values, np.float32) for v in (a, b))
     ex, ey, base = _relative_exponents(a.exponents, b.exponents)
-    ey = columns_last(ey)
     part = _terms_per_int32(rules, x, y)
     mask = -(1 << (FLOAT32_INTEGERS - rules.result.significand_bits))
-    out = results(a.values, b.values, None)
+    half = rules.result == FLOAT16
+    numbers = (rules.block, base, rules.fraction_bits, rules.zero_exponent, rules.result.minimum_exponent, mask)
+    whole = rules.block * (4 << rules.fraction_bits) + (2 << rules.fraction_bits) <= 1 << FLOAT32_INTEGERS
+    plain = base <= HIGHEST_BASE and (half or rules.zero_exponent <= -127)
+    if ex.dtype != np.int8 or not plain or (half and not whole) or (part and rules.block % part):
+        return _by_panels(numbers, part, half, (x, y), (ex, ey))
+    return _by_tiles(numbers, part, half, (x, y), (ex, ey))
+
+
+def _by_tiles(
+    numbers: tuple[int, ...],
+    part: int,
+    half: bool,
+    values: tuple[NDArray[Any], NDArray[Any]],
+    exponents: tuple[NDArray[Any], NDArray[Any]],
+) -> NDArray[np.float32]:
+    """Run the kernel that keeps its sums in registers; where int32 overflows there, :func:`_by_panels`."""
+    from simhw.gemm.kernels.aligned_tiles import COLUMNS, ROWS, aligned_half_tiles, aligned_tiles
+
+    (x, y), (ex, ey) = values, exponents
+    out = np.empty((x.shape[0], x.shape[1], y.shape[1]), np.float32)
+    block, base, fraction_bits, zero_exponent, minimum, mask = numbers
+    fields = [field << 23 for field in (base + 127, 254 + fraction_bits, fraction_bits)]
+    bounds = [field << 23 for field in (zero_exponent + 127, minimum + 127)]
+    held = np.array([block, *fields, mask, part if part < block else 0, *bounds], np.int64)
+    panels: list[tuple[NDArray[Any], NDArray[Any]]] = []
 
     def work(i: int, first: int, last: int) -> None:
-        aligned_fast(
-            x[i, first:last],
-            ex[i, first:last],
-            y[i],
-            ey[i],
-            out[i, first:last],
-            base,
-            rules.block,
-            part,
-            rules.fraction_bits,
-            rules.zero_exponent,
-            rules.result.minimum_exponent,
-            mask,
-            rules.result == FLOAT16,
-        )
+        rows = slice(first, last)
+        with Scratch() as take:
+            words = take(ex[i, rows].shape, np.uint32)
+            np.multiply(ex[i, rows].view(np.uint8), np.uint32(0x01010101), out=words)
+            arrays = (packed(x[i, rows], ROWS, take), packed(words, ROWS, take), *panels[i], out[i, rows], held)
+            overflowed = np.zeros((len(arrays[0]), len(panels[i][0])), np.bool_)
+            if half:
+                aligned_half_tiles(*arrays)
+            else:
+                aligned_tiles(*arrays, overflowed)
+        for sliver in np.flatnonzero(overflowed.any(axis=0)):
+            again = first + np.flatnonzero(np.repeat(overflowed[:, sliver], ROWS)[: last - first])
+            columns = slice(sliver * COLUMNS, (sliver + 1) * COLUMNS)
+            left, right = (np.ascontiguousarray(v[i, again])[None] for v in (x, ex))
+            above, beside = (np.ascontiguousarray(v[i, columns])[None] for v in (y, ey))
+            out[i, again, columns] = _by_panels(numbers, part, half, (left, above), (right, beside))[0]
 
-    over_rows(work, x.shape[0], x.shape[1])
+    with Scratch() as take:
+        panels += [(packed(v, COLUMNS, take), packed(e, COLUMNS, take)) for v, e in zip(y, ey, strict=True)]
+        over_rows(work, x.shape[0], x.shape[1], step=ROWS)
+    return out
+
+
+def _by_panels(
+    numbers: tuple[int, ...],
+    part: int,
+    half: bool,
+    values: tuple[NDArray[Any], NDArray[Any]],
+    exponents: tuple[NDArray[Any], NDArray[Any]],
+) -> NDArray[np.float32]:
+    """Run the kernel that takes any exponents, and totals beyond int32."""
+    from simhw.gemm.kernels.aligned import aligned_fast
+
+    (x, y), (ex, ey) = (values[0], columns_last(values[1])), (exponents[0], columns_last(exponents[1]))
+    block, base, fraction_bits, zero_exponent, minimum, mask = numbers
+    out = results(x, values[1], None)
+
+    def work(i: int, first: int, last: int) -> None:
+        rows = slice(first, last)
+        own = (x[i, rows], ex[i, rows], y[i], ey[i], out[i, rows])
+        aligned_fast(*own, base, block, part, fraction_bits, zero_exponent, minimum, mask, half)
+
+    over_rows(work, *out.shape[:2])
     return out
 
 

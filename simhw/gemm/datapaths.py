@@ -8,11 +8,15 @@ from types import MappingProxyType
 from typing import Final
 
 from simhw.accumulators import Exact, Ieee
+from simhw.accumulators.catalog import get_accumulator
+from simhw.accumulators.families import register_bits
+from simhw.accumulators.scaled import ScaledAccumulator
 from simhw.errors import InputError, unknown_name
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.integer_presets import integer_presets
 from simhw.gemm.presets import presets
 from simhw.gemm.rivals import rivals
+from simhw.pes import get_pe
 
 _OCP = "OCP Microscaling Formats (MX) v1.0, section 6.2: block dot product, result fp32"
 
@@ -205,20 +209,31 @@ def datapath_names() -> list[str]:
     return list(_catalogue())
 
 
-def get_datapath(name: str, *, accumulator_bits: int | None = None) -> Datapath:
-    """Return a datapath by name, optionally with a chosen width of its integer accumulator.
+def get_datapath(name: str, *, accumulator_bits: int | None = None, accumulator: str | None = None) -> Datapath:
+    """Return a datapath by name, optionally with a chosen width of its integer accumulator, or another accumulator.
 
-    Raises InputError for an unknown name, for a width on a datapath whose accumulator is not an integer (other than
-    the width it has), and for one that does not hold a product or is above 64.
+    Args:
+        name: entry name.
+        accumulator_bits: width of an integer register that wraps.
+        accumulator: name of an accumulator (see ``simhw list accumulators``) that takes the place of the datapath's.
+
+    Raises:
+        InputError: an unknown name, a width on a datapath whose accumulator is not an integer (other than the width it
+            has), one that does not hold a product or is above 64, or both a width and an accumulator.
     """
     catalogue = _catalogue()
     if name not in catalogue:
         raise unknown_name("datapath", name, catalogue)
     datapath = catalogue[name]
+    if accumulator is not None:
+        if accumulator_bits is not None:
+            raise InputError(
+                f"accumulator is {accumulator!r} and accumulator_bits {accumulator_bits}, give one; "
+                "the name of an accumulator says its width"
+            )
+        return _with_accumulator(datapath, accumulator)
     if accumulator_bits is None:
         return datapath
-    from simhw.pes import get_pe
-
     pe = get_pe(datapath.pe)
     pe.check_accumulator_bits(accumulator_bits)
     if isinstance(datapath.accumulator, Exact):
@@ -229,3 +244,20 @@ def get_datapath(name: str, *, accumulator_bits: int | None = None) -> Datapath:
             "which has no such width; leave it out or take a datapath with an integer accumulator, such as w8a8_int8"
         )
     return datapath
+
+
+def _with_accumulator(datapath: Datapath, name: str) -> Datapath:
+    """Return a datapath with an accumulator of the catalogue, of which whole products must fit the register."""
+    chosen = get_accumulator(name).accumulator
+    if isinstance(datapath.accumulator, ScaledAccumulator):
+        raise InputError(
+            f"accumulator is {name!r}, that of {datapath.name} takes the scales of its blocks itself and cannot be "
+            "replaced; choose another datapath, such as mxfp4"
+        )
+    pe, width = get_pe(datapath.pe), register_bits(chosen)
+    if width is not None and pe.fixed_accumulator_bits is None and width < pe.least_accumulator_bits:
+        raise InputError(
+            f"accumulator is {name!r} with {width} bits, one product of {datapath.name} needs "
+            f"{pe.least_accumulator_bits}; choose a wider one"
+        )
+    return replace(datapath, accumulator=chosen, accumulator_from_group=False)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simhw.errors import InputError
-from simhw.formats import get_element_format, round_to
+from simhw.formats import ElementFormat, get_element_format, round_to
 from simhw.gemm.accumulate import Totals, accumulate
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.dequantize_first import dequantize_before_multiplier
 from simhw.gemm.operand import Operand
-from simhw.gemm.plan import Plan
+from simhw.gemm.plan import Plan, Tally
+from simhw.gemm.registers import has_half_conversion
 from simhw.gemm.stored import StoredScale, store
 from simhw.gemm.threads import over_rows
 
@@ -25,15 +28,20 @@ class Product:
     Attributes:
         values: ``(batch, m, n)`` float32, each a value of the datapath's output format, times the output's scale
             where the datapath requantizes.
-        overflows: group sums that did not fit the integer accumulator (they have wrapped or were clamped).
+        tally: what happened on the way: group sums that did not fit the integer accumulator, steps without a bound.
         saturations: results beyond the output format's largest value (they have become that value).
         plan: which kernel ran for a whole group, and why it gives the same bits.
     """
 
     values: NDArray[np.float32]
-    overflows: int
+    tally: Tally
     saturations: int
     plan: Plan
+
+    @property
+    def overflows(self) -> int:
+        """Group sums that did not fit the integer accumulator (they have wrapped or were clamped)."""
+        return self.tally.overflows
 
 
 def multiply(
@@ -72,9 +80,8 @@ def multiply(
         result, saturations = store(totals, a, b, datapath, stored, bias)
     else:
         output = get_element_format(datapath.output)
-        scaled, saturations = behind_accumulator(totals, a, b, bias, float(output.max_value))
-        result = round_to(scaled, output).astype(np.float32, copy=False)
-    return Product(values=result, overflows=totals.overflows, saturations=saturations, plan=totals.plan)
+        result, saturations = behind_accumulator(totals, a, b, bias, output)
+    return Product(values=result, tally=totals.tally, saturations=saturations, plan=totals.plan)
 
 
 def behind_accumulator(
@@ -82,33 +89,51 @@ def behind_accumulator(
     a: Operand,
     b: Operand,
     bias: NDArray[np.float32] | None = None,
-    largest: float = np.inf,
+    output: ElementFormat | None = None,
 ) -> tuple[NDArray[np.float32], int]:
-    """Return the sums in fp32 with row scales and bias, and how many of them lie beyond ``largest``."""
-    from simhw.gemm.kernels.scale import finish
+    """Return the sums in fp32 with row scales and bias, rounded to ``output``, and how many lie beyond its range."""
+    from simhw.gemm.kernels import scale
 
-    result = totals.to_float32()
-    batch, m, n = result.shape
+    batch, m, n = totals.sums.shape
     left = np.ones((batch, m), np.float32) if a.row_scale is None else np.ascontiguousarray(a.row_scale)
     right = np.ones((batch, n), np.float32) if b.row_scale is None else np.ascontiguousarray(b.row_scale)
     added = np.zeros((batch, n), np.float32)
     if bias is not None:
         added[:] = bias.reshape(-1, n)
+    rounding, largest = _output(None if output is None else output.name)
+    sums: NDArray[Any] = np.ascontiguousarray(totals.sums)
+    result = sums.view(np.float32) if sums.dtype in (np.float32, np.int32) else np.empty(sums.shape, np.float32)
+    unit = np.float32(2.0**totals.unit if sums.dtype.kind == "i" else 1.0)
     beyond = np.zeros((batch, m), np.int64)
-    over_rows(
-        lambda i, r0, r1: finish(
-            result[i, r0:r1],
-            left[i, r0:r1],
-            right[i],
-            added[i],
-            bias is not None,
-            np.float32(largest),
-            beyond[i, r0:r1],
-        ),
-        batch,
-        m,
-    )
+    nans: list[int] = []
+
+    def work(i: int, r0: int, r1: int) -> None:
+        rows = slice(r0, r1)
+        own = (left[i, rows], right[i], added[i], bias is not None, largest, rounding)
+        if sums.dtype == np.float32:
+            nans.append(scale.finish_floats(result[i, rows], *own, beyond[i, rows]))
+        elif sums.dtype == np.int32:
+            nans.append(scale.finish_words(sums[i, rows], unit, *own, beyond[i, rows]))
+        else:
+            nans.append(scale.finish(sums[i, rows], unit, *own, result[i, rows], beyond[i, rows]))
+
+    over_rows(work, batch, m)
+    if output is not None and rounding == scale.KEPT:
+        result = round_to(result, output).astype(np.float32, copy=False)
+    elif any(nans):
+        result[np.isnan(result)] = np.copysign(np.float32(np.nan), result[np.isnan(result)])
     return result, int(beyond.sum())
+
+
+@cache
+def _output(name: str | None) -> tuple[int, np.float32]:
+    """Return how a kernel rounds to an output format, and its largest number."""
+    from simhw.gemm.kernels import scale
+
+    if name is None:
+        return scale.KEPT, np.float32(np.inf)
+    fused = {"bf16": scale.UPPER_HALF, **({"fp16": scale.HALF} if has_half_conversion() else {})}
+    return fused.get(name, scale.KEPT), np.float32(float(get_element_format(name).max_value))
 
 
 def prepare_weights(b: Operand, datapath: Datapath) -> Operand:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from simhw.accumulators import Exact
 from simhw.errors import InputError
 from simhw.gemm.extent import Extent
+from simhw.gemm.kernels.dots import has_dot_products
 from simhw.gemm.operand import Values
-from simhw.gemm.paths import exact
+from simhw.gemm.paths import exact, int8
 from simhw.gemm.plan import Plan, Sums
 
 FLOAT32_INTEGERS = 24
@@ -56,6 +57,10 @@ def addend_in_units(
 
 def plan_exact(k: int, a: Extent, b: Extent, why: str) -> Plan:
     """Return the plan of exact sums, for reasons given."""
+    if max(a.largest, b.largest) <= int8.LARGEST + 1 and has_dot_products():
+        fast = exact.plan_int8(k, a, b)
+        if fast is not None:
+            return Plan(kernel=fast.kernel, why=f"{why}; {fast.why}")
     chosen = exact.plan(Exact(), k, a, b)
     narrow = max(a.largest, b.largest) < 1 << FLOAT32_INTEGERS
     if chosen.kernel == exact.DGEMM and narrow and _chunk_length(a, b) >= SHORTEST_CHUNK:
@@ -68,7 +73,12 @@ def plan_exact(k: int, a: Extent, b: Extent, why: str) -> Plan:
 
 
 def run_exact(plan: Plan, a: Values, b: Values, extents: tuple[Extent, Extent]) -> Sums:
-    """Return exact sums: values, or int64 in units."""
+    """Return exact sums: values, or integers in units."""
+    if plan.kernel == int8.INT8:
+        x, y = (int8.as_int8(v, extent) for v, extent in zip((a, b), extents, strict=True))
+        if x is not None and y is not None:
+            return int8.dot(x, y)
+        plan = exact.plan(Exact(), a.shape[2], *extents)  # +128 occurs
     if plan.kernel != SGEMM_CHUNKS:
         return exact.run(plan, Exact(), a, b, extents, None)
     every = _chunk_length(*extents)
@@ -82,7 +92,7 @@ def run_exact(plan: Plan, a: Values, b: Values, extents: tuple[Extent, Extent]) 
 def exact_in_units(plan: Plan, a: Values, b: Values, extents: tuple[Extent, Extent]) -> NDArray[np.int64]:
     """Return exact sums as int64 in units."""
     sums = run_exact(plan, a, b, extents)
-    if sums.dtype != np.int64:
+    if sums.dtype.kind != "i":
         sums = np.ldexp(sums.astype(np.float64), -extents[0].unit - extents[1].unit)
     return np.asarray(sums, np.int64)
 

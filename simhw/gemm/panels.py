@@ -36,7 +36,7 @@ def over_panels(
     further results belong to the same outputs as the first. ``prepare`` turns ``(rows, k)`` of ``a``, as one call gets
     them, into an array with one row for each, the kernel's last argument.
     """
-    from simhw.gemm.kernels.sequential import copy_transposed
+    from simhw.gemm.kernels.packing import copy_transposed
 
     passes = [slice(k, min(k + DEPTH, a.shape[2])) for k in range(0, a.shape[2], DEPTH)]
 

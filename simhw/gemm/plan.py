@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import cache
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.accumulators import Accumulator
+from simhw.accumulators import Accumulator, IntegerAccumulator
+from simhw.accumulators.scaled import ScaledAccumulator
 from simhw.gemm.extent import Extent
 from simhw.gemm.operand import Values
 
@@ -48,15 +50,30 @@ class Path(Protocol):
     ) -> Sums:
         """Return the sums ``(batch, m, n)`` of ``a`` (batch, m, k) and ``b`` (batch, n, k), starting from ``c``.
 
-        Integer accumulators may return int64 in units of the product of the operands' least significant bits.
+        Integer accumulators may return integers in units of the product of the operands' least significant bits.
         """
         ...
 
 
 def path_of(accumulator: Accumulator) -> Path:
     """Return the path that runs an accumulator."""
-    path: Path = importlib.import_module(f"simhw.gemm.paths.{accumulator.kind}")
+    return _path_named(accumulator.kind)
+
+
+@cache
+def _path_named(kind: str) -> Path:
+    path: Path = importlib.import_module(f"simhw.gemm.paths.{kind}")
     return path
+
+
+def is_scaled(accumulator: Accumulator) -> TypeGuard[ScaledAccumulator]:
+    """Return whether an accumulator takes block scales itself (``isinstance`` of a protocol costs 40 microseconds)."""
+    return hasattr(accumulator, "dot_scaled")
+
+
+def is_integer(accumulator: Accumulator) -> TypeGuard[IntegerAccumulator]:
+    """Return whether an accumulator is an integer register."""
+    return hasattr(accumulator, "dot_integers")
 
 
 def takes_specials(accumulator: Accumulator) -> bool:
@@ -88,6 +105,28 @@ def group_sums(
     return canonical_nan(_with_specials(plan, accumulator, a, b, extents, c))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """What happened on the way to sums.
+
+    Attributes:
+        overflows: sums that did not fit an integer register: they have wrapped, or were clamped at least once.
+        slow_steps: steps for which no bound held, so that the kernel that does every product by itself ran.
+        steps: all steps of a plan that decides step by step; 0 where one kernel ran for all.
+    """
+
+    overflows: int = 0
+    slow_steps: int = 0
+    steps: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            overflows=self.overflows + other.overflows,
+            slow_steps=self.slow_steps + other.slow_steps,
+            steps=self.steps + other.steps,
+        )
+
+
 def counted_sums(
     plan: Plan,
     accumulator: Accumulator,
@@ -95,22 +134,22 @@ def counted_sums(
     b: Values,
     extents: tuple[Extent, Extent],
     c: NDArray[np.float32] | None = None,
-) -> tuple[Sums, int]:
-    """Run a plan as :func:`group_sums` does; return also how many sums a saturating register clamped on the way.
-
-    A path that can tell offers ``run_counted``; the count is 0 for all others.
-    """
+) -> tuple[Sums, Tally]:
+    """Run a plan as :func:`group_sums` does; return also what happened, where the path offers ``run_counted``."""
     counted = getattr(path_of(accumulator), "run_counted", None)
     if counted is None or not (extents[0].finite and extents[1].finite):
-        return group_sums(plan, accumulator, a, b, extents, c), 0
-    done = counted(plan, accumulator, a, b, extents, c)
-    return done.sums, done.saturated
+        return group_sums(plan, accumulator, a, b, extents, c), Tally()
+    sums, tally = counted(plan, accumulator, a, b, extents, c)
+    return sums, tally
 
 
 def canonical_nan(sums: Sums) -> Sums:
     """Return the sums with every NaN made :data:`CANONICAL_NAN`."""
     if sums.dtype == np.float32:
-        np.copyto(sums, CANONICAL_NAN, where=np.isnan(sums))
+        from simhw.gemm.kernels.extent import has_nan
+
+        if not sums.flags.c_contiguous or has_nan(sums.reshape(-1)):
+            np.copyto(sums, CANONICAL_NAN, where=np.isnan(sums))
     return sums
 
 
@@ -130,7 +169,7 @@ def _with_specials(
     x, y = (np.where(np.isfinite(v), v, v.dtype.type(0)) for v in (a, b))
     sums: NDArray[Any]
     sums = path_of(accumulator).run(plan, accumulator, x, y, extents, c)
-    if sums.dtype == np.int64:
+    if sums.dtype.kind == "i":
         sums = np.ldexp(sums.astype(np.float64), extents[0].unit + extents[1].unit)
     for i in range(a.shape[0]):
         left, right = a[i].astype(np.float64), b[i].astype(np.float64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,21 +11,27 @@ from numpy.typing import NDArray
 
 from simhw.accumulators.rounding import Precision
 from simhw.formats.rounding import Rounding
-from simhw.gemm.panels import PANEL, Kernel, over_panels
+from simhw.gemm.panels import PANEL, over_panels
 from simhw.gemm.registers import (
     DIRECTED,
     HALF,
+    HALF_FUSED,
     HARDWARE_MODES,
     NATIVE,
     NEAREST,
     NEAREST_BOUNDED,
+    NEAREST_FREE,
     NEAREST_ODD,
     Arithmetic,
     Float,
     numbers_of,
 )
+from simhw.gemm.scratch import Scratch
 from simhw.gemm.threads import over_rows
+from simhw.gemm.tiles import over_tiles
 
+TILED = (NEAREST, NEAREST_BOUNDED, NEAREST_FREE)
+"""Arithmetic by register numbers whose sums stay in vector registers (as do those of HALF and NATIVE)."""
 ROWS = 64
 """Rows per pass where products and sums are arrays: a handful of them then stays in the second-level cache."""
 
@@ -60,32 +66,41 @@ class RegisterKernels:
         """Return the arguments that follow the arrays."""
         if self.kernel == NATIVE:
             return (HARDWARE_MODES[self.precision.rounding],)
-        if self.kernel == HALF:
+        if self.kernel in (HALF, HALF_FUSED):
             return ()
         numbers = numbers_of(self.precision, self.float_type)
-        if self.kernel in (NEAREST, NEAREST_BOUNDED, NEAREST_ODD, DIRECTED):
+        if self.kernel in (*TILED, NEAREST_ODD, DIRECTED):
             return (numbers,)
         return (numbers, self.precision.rounding is Rounding.TO_ODD)
 
-    def chain(self) -> Kernel:
-        """Return what adds ``a`` (rows, k) times ``panel`` (k, PANEL) to sums by fused multiply-adds, k in order."""
-        from simhw.gemm.kernels import rounded
+    def chain(self, a: NDArray[Any], b: NDArray[Any], sums: NDArray[Any]) -> None:
+        """Add ``a`` (batch, m, k) times ``b`` (batch, n, k) to sums by fused multiply-adds, k in order."""
+        from simhw.gemm.kernels import rounded, rounded_other, sequential
 
-        kernel, numbers = getattr(rounded, f"sum_{self.kernel}"), self._numbers()
-        return lambda a, panel, sums: kernel(a, panel, sums, *numbers)
+        numbers = self._numbers()
+        if self.kernel == NATIVE:
+            over_tiles(lambda *arrays: sequential.sum_native(*arrays, *numbers), a, b, sums)
+        elif self.kernel == HALF_FUSED:
+            _fuse_halves(a, b, sums)
+        elif self.kernel in (HALF, *TILED):
+            over_tiles(getattr(rounded, f"sum_{self.kernel}"), a, b, sums, *numbers)
+        else:
+            kernel = getattr(rounded_other, f"sum_{self.kernel}")
+            over_panels(lambda rows, panel, held: kernel(rows, panel, held, *numbers), a, b, sums)
 
     def multiply(self, column: NDArray[Any], row: NDArray[Any], out: NDArray[Any]) -> None:
         """Set ``out`` to the rounded products of a column and a row."""
         from simhw.gemm.kernels import adders
 
-        kernel = NEAREST if self.kernel in (NEAREST_ODD, NEAREST_BOUNDED) else self.kernel
+        kernel = {HALF_FUSED: HALF, NEAREST_ODD: NEAREST}.get(self.kernel, self.kernel)
+        kernel = NEAREST if kernel in TILED else kernel
         getattr(adders, f"multiply_{kernel}")(column, row, out, *self._numbers())
 
     def add(self, left: NDArray[Any], right: NDArray[Any], out: NDArray[Any]) -> None:
         """Set ``out`` to the rounded sums; it must not overlap the terms."""
         from simhw.gemm.kernels import adders
 
-        kernel = NEAREST if self.kernel == NEAREST_BOUNDED else self.kernel
+        kernel = NEAREST if self.kernel in TILED else self.kernel
         getattr(adders, f"add_{kernel}")(left.reshape(-1), right.reshape(-1), out.reshape(-1), *self._numbers())
 
     def round(self, values: NDArray[Any]) -> NDArray[Any]:
@@ -94,6 +109,19 @@ class RegisterKernels:
         out = np.empty((given.size, 1), self.float_type)
         self.multiply(given.reshape(-1), np.ones(1, self.float_type), out)
         return np.where(np.isfinite(given), out.reshape(given.shape), given)
+
+
+def _fuse_halves(a: NDArray[Any], b: NDArray[Any], sums: NDArray[Any]) -> None:
+    """Add up in fp16 patterns; those of ``a`` twice to a word, as the kernel takes them."""
+    from simhw.gemm.kernels.rounded import from_halves, sum_half_fused, to_halves
+
+    with Scratch() as take:
+        patterns = []
+        for values, kind, repeated in ((a, np.uint32, 0x10001), (b, np.uint16, 1), (sums, np.uint16, 1)):
+            patterns.append(take(values.shape, kind))
+            to_halves(values.reshape(-1), repeated, patterns[-1].reshape(-1))
+        over_tiles(sum_half_fused, *patterns)
+        from_halves(patterns[2].reshape(-1), sums.reshape(-1))
 
 
 def start_sums(kernels: RegisterKernels, shape: tuple[int, int, int], c: NDArray[np.float32] | None) -> NDArray[Any]:
@@ -107,7 +135,9 @@ def chain_sums(
     """Return ``(batch, m, n)`` chains of fused multiply-adds of ``a`` (batch, m, k) and ``b`` (batch, n, k)."""
     x, y = (np.ascontiguousarray(v, kernels.float_type) for v in (a, b))
     out = start_sums(kernels, (x.shape[0], x.shape[1], y.shape[1]), c)
-    over_panels(kernels.chain(), x, y, out)
+    if kernels.kernel == NEAREST_FREE and c is not None and np.any(np.signbit(c) & (c == 0)):
+        kernels = replace(kernels, kernel=NEAREST_BOUNDED)  # which keeps the sign of zero
+    kernels.chain(x, y, out)
     return out
 
 

@@ -18,8 +18,7 @@ A sum ``s + t`` of a register of p bits and an exact term of w bits is formed in
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +32,14 @@ NATIVE = "native"
 """The processor's own addition, in the register's rounding mode."""
 HALF = "half"
 """fp32 addition, then the processor's conversion to fp16."""
+HALF_FUSED = "half_fused"
+"""The processor's own fused multiply-add in fp16."""
 NEAREST = "nearest"
 """Float addition, then rounding to nearest even."""
 NEAREST_BOUNDED = "nearest_bounded"
 """The same where no sum overflows."""
+NEAREST_FREE = "nearest_free"
+"""The same where every sum also is a multiple of the register's smallest subnormal number."""
 NEAREST_ODD = "nearest_odd"
 """Float addition rounded to odd, then to nearest even."""
 DIRECTED = "directed"
@@ -59,12 +62,14 @@ class Terms:
         unit: exponent of a power of two that all terms are multiples of.
         peak: terms are below ``2**peak``.
         count: how many there are.
+        halves: whether they are products of two fp16 values.
     """
 
     bits: int
     unit: int
     peak: int
     count: int
+    halves: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +92,17 @@ def product_terms(count: int, a: Extent, b: Extent) -> Terms:
     bits_a, bits_b = (min(e.significand_bits, max(1, e.largest.bit_length())) for e in (a, b))
     units = (max(e.unit, e.smallest_exponent - bits + 1) for e, bits in ((a, bits_a), (b, bits_b)))
     peak = (a.largest * b.largest).bit_length() + a.unit + b.unit
-    return Terms(bits=bits_a + bits_b, unit=sum(units), peak=peak, count=count)
+    halves = all(is_half(e) for e in (a, b))
+    return Terms(bits=bits_a + bits_b, unit=sum(units), peak=peak, count=count, halves=halves)
+
+
+def is_half(values: Extent) -> bool:
+    """Return whether all values are values of fp16."""
+    return fits(FLOAT16, Terms(bits=values.significand_bits, unit=values.unit, peak=_peak(values), count=1))
+
+
+def _peak(values: Extent) -> int:
+    return values.largest.bit_length() + values.unit
 
 
 def with_addend(terms: Terms, c: NDArray[np.float32] | None) -> Terms:
@@ -97,7 +112,7 @@ def with_addend(terms: Terms, c: NDArray[np.float32] | None) -> Terms:
     extent = extent_of(np.where(np.isfinite(c), c, np.float32(0)), -149)
     peak = extent.largest.bit_length() - 149
     unit = extent.smallest_exponent - extent.significand_bits + 1
-    return Terms(bits=terms.bits, unit=min(terms.unit, unit), peak=max(terms.peak, peak), count=terms.count + 1)
+    return replace(terms, unit=min(terms.unit, unit), peak=max(terms.peak, peak), count=terms.count + 1)
 
 
 def fits(precision: Precision, terms: Terms) -> bool:
@@ -117,6 +132,9 @@ def choose_arithmetic(precision: Precision, terms: Terms, also_exact: int = 0, *
     without ``native`` the processor's own addition is not considered (it would round the terms first).
     Raises InputError where there is none.
     """
+    if native and terms.halves and not also_exact and precision == FLOAT16 and has_half_arithmetic():
+        why = "operands are fp16 values; the processor's own fp16 fused multiply-adds round once"
+        return Arithmetic(kernel=HALF_FUSED, float_type=np.float32, why=why)
     for kind, bits, lowest, top in ((np.float32, 24, -126, 127), (np.float64, 53, -1022, 1023)):
         if native and _is_native(precision, bits, lowest, top):
             return Arithmetic(kernel=NATIVE, float_type=kind, why=f"the processor's own {precision.name} arithmetic")
@@ -124,10 +142,7 @@ def choose_arithmetic(precision: Precision, terms: Terms, also_exact: int = 0, *
         if max(terms.bits, also_exact) <= bits and terms.unit >= unit and _in_range(precision, terms, bits, top):
             proof = _nearest_proof(precision, terms, bits)
             if proof:
-                if precision == FLOAT16 and bits == 24 and has_half_conversion():
-                    return Arithmetic(kernel=HALF, float_type=kind, why=proof)
-                bounded = _largest_sum(precision, terms) <= precision.maximum_exponent
-                return Arithmetic(kernel=NEAREST_BOUNDED if bounded else NEAREST, float_type=kind, why=proof)
+                return _nearest(precision, terms, kind, proof)
             if precision.significand_bits + 2 <= bits:
                 return Arithmetic(
                     kernel=_by_rounding(precision.rounding),
@@ -139,6 +154,17 @@ def choose_arithmetic(precision: Precision, terms: Terms, also_exact: int = 0, *
         f"register {precision.name} cannot be emulated for terms of {terms.bits} bits between 2^{terms.unit} and"
         f" 2^{terms.peak}; choose a register of at most 51 bits, or fp64 itself, and operands of at most 26 bits"
     )
+
+
+def _nearest(precision: Precision, terms: Terms, kind: Float, proof: str) -> Arithmetic:
+    """Return the fastest arithmetic that rounds to nearest even after the floats did."""
+    bounded = _largest_sum(precision, terms) <= precision.maximum_exponent
+    if bounded and terms.unit >= precision.minimum_exponent - precision.significand_bits + 1:
+        why = f"{proof}; sums neither overflow nor fall below the smallest subnormal number"
+        return Arithmetic(kernel=NEAREST_FREE, float_type=kind, why=why)
+    if precision == FLOAT16 and kind is np.float32 and has_half_conversion():
+        return Arithmetic(kernel=HALF, float_type=kind, why=proof)
+    return Arithmetic(kernel=NEAREST_BOUNDED if bounded else NEAREST, float_type=kind, why=proof)
 
 
 def numbers_of(precision: Precision, kind: Float) -> NDArray[np.float64]:
@@ -169,17 +195,20 @@ def numbers_of(precision: Precision, kind: Float) -> NDArray[np.float64]:
     )
 
 
-@cache
 def has_half_conversion() -> bool:
     """Return whether the processor converts fp32 to fp16 (x86-64 with F16C, AArch64)."""
     import platform
 
-    import numba
-    from llvmlite import binding
+    from simhw.kernel import has_feature
 
-    if getattr(numba.config, "CPU_NAME", None) is not None:  # compiled for a processor that someone named
-        return False
-    return platform.machine() in ("aarch64", "arm64") or bool(binding.get_host_cpu_features().get("f16c", False))
+    return platform.machine() in ("aarch64", "arm64") or has_feature("f16c")
+
+
+def has_half_arithmetic() -> bool:
+    """Return whether the processor has vectors of fp16 (x86-64 with AVX512-FP16, AArch64 with FP16)."""
+    from simhw.kernel import has_feature
+
+    return has_feature("avx512fp16") or has_feature("fullfp16")
 
 
 def _is_native(precision: Precision, bits: int, lowest: int, top: int) -> bool:

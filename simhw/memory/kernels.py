@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from simhw.kernel import kernel
 
 Counts = NDArray[np.int64]
 
@@ -19,7 +20,7 @@ CYCLES, COMPUTE, ACTIVATION, WEIGHT, PARTIAL_READ, PARTIAL_WRITE, OUTPUT = range
 """Places in the result of ``walk_tiles``."""
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def transfer(bits: int, bits_per_cycle: float, latency: int) -> int:
     """Return the cycles of one transfer; a bandwidth of 0 means unlimited."""
     if bits == 0:
@@ -29,7 +30,7 @@ def transfer(bits: int, bits_per_cycle: float, latency: int) -> int:
     return latency + math.ceil(bits / bits_per_cycle)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def walk_tiles(
     batch: int,
     trips: Counts,
@@ -134,7 +135,7 @@ def walk_tiles(
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def total_cycles(
     batch: int,
     trips: Counts,
@@ -156,7 +157,7 @@ def total_cycles(
     return three + (batch - 3) * (three - two)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def best_candidate(
     places: Counts,
     orders: Counts,

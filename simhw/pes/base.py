@@ -185,6 +185,10 @@ class ProcessingElement:
                 "choose another format or PE"
             ) from None
 
+    def count_cycles(self, codes: NDArray[np.unsignedinteger[Any]], weight_format: str) -> NDArray[np.uint8] | None:
+        """Return the exact cycles of one product with each weight, None where they do not depend on the weight."""
+        return None if self.weight_cycles is None else self.weight_cycles(codes, weight_format).astype(np.uint8)
+
     def group_accumulator_bits(self, group_size: int, weight_format: str | None = None) -> int:
         """Return the accumulator width that no sum over ``group_size`` products overflows.
 

@@ -8,7 +8,7 @@ from simhw.circuits.base import Circuit
 from simhw.circuits.float_mac import float_mac
 from simhw.costs import FloatMultiply
 from simhw.formats.catalog import BF16
-from simhw.pes.base import Dequantization, ProcessingElement
+from simhw.pes.base import Dequantization, ProcessingElement, Signal
 from simhw.pes.operands import multiply_floats, read_float
 from simhw.pes.structure import FP32_BITS, fp32_accumulation, no_dequantization
 
@@ -39,6 +39,11 @@ PE = ProcessingElement(
     accumulation=fp32_accumulation,
     dequantization=Dequantization.NONE,
     dequantize_parts=no_dequantization,
+    signals=(
+        Signal(name="significand", bits=8, worst_case="hidden bit and seven of mantissa: 255"),
+        Signal(name="exponent sum", bits=9, worst_case="254 + 254 = 508"),
+        Signal(name="product", bits=16, worst_case="255 x 255 = 65,025, the sign beside it"),
+    ),
 )
 
 

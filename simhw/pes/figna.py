@@ -26,6 +26,8 @@ from simhw.pes.structure import FP32_ADD, FP32_BITS, FP32_MULTIPLY, integer_accu
 MANTISSA_BITS = 16
 """Sign and magnitude of an aligned activation."""
 GUARD_BITS = MANTISSA_BITS - 1 - 11
+LARGEST_MANTISSA = 2047 << GUARD_BITS
+"""Of either sign: -32,768 never comes out of the aligner."""
 _SHARING = 32
 _HALF = {"int4": 8, "int8": 128}
 
@@ -57,8 +59,8 @@ def two_passes(activation_code: int, weight_code: int) -> Fraction:
 
 
 def _worst_case_bits(group_size: int, weight_format: str) -> int:
-    half, largest = _HALF[weight_format], 1 << MANTISSA_BITS - 1
-    return signed_bits(-largest * (half - 1) * group_size, largest * half * group_size)
+    largest = LARGEST_MANTISSA * _HALF[weight_format] * group_size
+    return signed_bits(-largest, largest)
 
 
 def _dequantize_parts(group_size: int) -> DequantizationParts:
@@ -75,8 +77,8 @@ PE = ProcessingElement(
     weight_format="int4",
     products={("int16", "int4"): product, ("int16", "int8"): two_passes},
     products_per_cycle={(16, 4): 1, (16, 8): Fraction(1, 2)},
-    product_bits=20,
-    least_accumulator_bits=20,
+    product_bits=19,
+    least_accumulator_bits=19,
     worst_case_bits=_worst_case_bits,
     register_bits=MANTISSA_BITS + 4,
     multiplier=(
@@ -92,6 +94,6 @@ PE = ProcessingElement(
     signals=(
         Signal(name="exponent distance", bits=5, worst_case="from the largest fp16 exponent, 30, to the least, 1"),
         Signal(name="aligned mantissa", bits=16, worst_case="2047 << 4 = 32,752, and a sign"),
-        Signal(name="product", bits=20, worst_case="-8 x -32,768 = 262,144, one above 19 bits"),
+        Signal(name="product", bits=19, worst_case="-8 x -32,752 = 262,016, and a sign"),
     ),
 )

@@ -48,6 +48,7 @@ def _dequantize_parts(group_size: int) -> DequantizationParts:
     convert = integer_to_fp32(worst_case_bits(group_size, E2M1.name))
     return DequantizationParts(output=(convert, FP32_MULTIPLY, FP32_MULTIPLY))
 
+
 CIRCUITS = ("shifted_significands",)
 """Significands are multiplied, then shifted by the sum of the exponents."""
 COMMON_BITS = 24

@@ -12,7 +12,7 @@ from simhw.circuits.float_mac import float_mac
 from simhw.costs import FloatMultiply
 from simhw.formats.catalog import E4M3, E5M2
 from simhw.formats.floating import FloatFormat
-from simhw.pes.base import Dequantization, ProcessingElement, Product
+from simhw.pes.base import Dequantization, ProcessingElement, Product, Signal
 from simhw.pes.operands import multiply_floats, read_float
 from simhw.pes.structure import FP32_BITS, fp32_accumulation, scale_fp32_output
 
@@ -54,6 +54,11 @@ PE = ProcessingElement(
     accumulation=fp32_accumulation,
     dequantization=Dequantization.AFTER_ACCUMULATION,
     dequantize_parts=scale_fp32_output,
+    signals=(
+        Signal(name="significand", bits=4, worst_case="E4M3: hidden bit and three of mantissa, 15"),
+        Signal(name="exponent sum", bits=6, worst_case="E5M2: 30 + 30 = 60"),
+        Signal(name="product", bits=8, worst_case="15 x 15 = 225, the sign beside it"),
+    ),
 )
 
 

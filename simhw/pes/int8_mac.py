@@ -13,7 +13,7 @@ from fractions import Fraction
 from simhw.circuits.base import Circuit
 from simhw.circuits.integer_mac import Integer, IntegerStructure, integer_mac
 from simhw.costs import IntegerMultiply
-from simhw.pes.base import Dequantization, ProcessingElement, signed_bits
+from simhw.pes.base import Dequantization, ProcessingElement, Signal, signed_bits
 from simhw.pes.operands import signed_integer
 from simhw.pes.structure import integer_accumulation, scale_int32_output
 
@@ -54,6 +54,11 @@ PE = ProcessingElement(
     accumulation=integer_accumulation,
     dequantization=Dequantization.AFTER_ACCUMULATION,
     dequantize_parts=scale_int32_output,
+    signals=(
+        Signal(name="activation", bits=8, worst_case="-128..127"),
+        Signal(name="weight", bits=8, worst_case="-128..127"),
+        Signal(name="product", bits=16, worst_case="-128 x -128 = 16,384, one above 15 bits"),
+    ),
 )
 
 

@@ -23,7 +23,7 @@ from simhw.circuits.float_mac import float_mac
 from simhw.costs import BitwiseAnd, IntegerAdd, IntegerMultiply, Part, Register
 from simhw.formats.catalog import FP16
 from simhw.formats.families import integer_format
-from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElement, signed_bits
+from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElement, Signal, signed_bits
 from simhw.pes.mixpe_w4a8 import shift_and_add, two_passes
 from simhw.pes.operands import FloatOperand, check_code, read_float
 from simhw.pes.structure import (
@@ -105,6 +105,12 @@ PE = ProcessingElement(
     accumulation=_accumulation,
     dequantization=Dequantization.AFTER_GROUP,
     dequantize_parts=_dequantize_parts,
+    signals=(
+        Signal(name="significand", bits=11, worst_case="hidden bit and ten of mantissa: 2047"),
+        Signal(name="sum of two addends", bits=13, worst_case="3 x 2047 = 6,141 of m and m << 1"),
+        Signal(name="product", bits=15, worst_case="15 x 2047 = 30,705, the sign beside it"),
+        Signal(name="placed product", bits=45, worst_case="15 x 65,504 in units of 2^-24, and a sign"),
+    ),
 )
 
 

@@ -23,7 +23,7 @@ from simhw.circuits.float_dequantizer import float_dequantizer
 from simhw.circuits.group_dequantizer import integer_dequantizer
 from simhw.circuits.integer_mac import Integer, IntegerStructure, integer_mac
 from simhw.costs import BitwiseAnd, IntegerAdd, IntegerMultiply, Register
-from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElement, signed_bits
+from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElement, Signal, signed_bits
 from simhw.pes.operands import check_code, signed_integer
 from simhw.pes.structure import FP32_ADD, FP32_BITS, FP32_MULTIPLY, integer_accumulation, integer_to_fp32
 
@@ -107,6 +107,12 @@ PE = ProcessingElement(
     accumulation=integer_accumulation,
     dequantization=Dequantization.AFTER_GROUP,
     dequantize_parts=_dequantize_parts,
+    signals=(
+        Signal(name="activation", bits=8, worst_case="-128..127"),
+        Signal(name="gated addend", bits=8, worst_case="the activation or 0, once for each weight bit"),
+        Signal(name="sum of two addends", bits=10, worst_case="3 x -128 = -384 of x and x << 1"),
+        Signal(name="product", bits=12, worst_case="15 x -128 = -1,920"),
+    ),
 )
 
 

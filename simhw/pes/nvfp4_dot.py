@@ -29,6 +29,7 @@ def _scale(sum_bits: int) -> tuple[Part, ...]:
         Register(bits=FP32_BITS),
     )
 
+
 CIRCUITS = ("bit_heap",)
 """All products of a block in one bit heap."""
 
@@ -47,7 +48,7 @@ PE = block_dot(
     signals=SIGNALS,
     signals_behind=(
         Signal(name="product of scale significands", bits=8, worst_case="15 x 15 = 225"),
-        Signal(name="scaled block sum", bits=21, worst_case="16 x 144 x 225 = 518,400, and a sign"),
+        Signal(name="scaled block sum", bits=20, worst_case="16 x 144 x 225 = 518,400, and a sign"),
     ),
 )
 

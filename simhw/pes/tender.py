@@ -50,12 +50,17 @@ def shifted_sum(groups: Sequence[Sequence[int]], bits: int | None = None) -> int
     """
     total = 0
     for index, products in enumerate(groups):
-        total <<= bool(index)
+        total = _wrap(total << bool(index), bits)
         for term in products:
-            total += term
-            if bits is not None:
-                total = (total + (1 << bits - 1)) % (1 << bits) - (1 << bits - 1)
+            total = _wrap(total + term, bits)
     return total
+
+
+def _wrap(total: int, bits: int | None) -> int:
+    if bits is None:
+        return total
+    half = 1 << (bits - 1)
+    return (total + half) % (2 * half) - half
 
 
 def _worst_case_bits(group_size: int, weight_format: str) -> int:

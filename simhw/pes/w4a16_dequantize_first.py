@@ -10,7 +10,7 @@ from simhw.circuits.base import Circuit
 from simhw.circuits.dequantize_to_fp16 import dequantize_to_fp16
 from simhw.costs import FloatMultiply, IntegerAdd
 from simhw.formats.families import integer_format
-from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElement
+from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElement, Signal
 from simhw.pes.fp16_mac import product
 from simhw.pes.structure import FP32_BITS, fp32_accumulation, integer_to_fp32
 
@@ -41,6 +41,13 @@ PE = ProcessingElement(
     accumulation=fp32_accumulation,
     dequantization=Dequantization.BEFORE_MULTIPLY,
     dequantize_parts=_dequantize_parts,
+    signals=(
+        Signal(name="weight less zero point", bits=5, worst_case="0 - 15 = -15"),
+        Signal(name="multiplier weight", bits=16, worst_case="fp16: scale times difference, rounded"),
+        Signal(name="significand", bits=11, worst_case="hidden bit and ten of mantissa: 2047"),
+        Signal(name="exponent sum", bits=6, worst_case="30 + 30 = 60"),
+        Signal(name="product", bits=22, worst_case="2047 x 2047 = 4,190,209, the sign beside it"),
+    ),
 )
 
 

@@ -12,7 +12,7 @@ from simhw.circuits.base import Circuit
 from simhw.circuits.dequantize_first import dequantize_first
 from simhw.circuits.integer_mac import Integer
 from simhw.costs import IntegerAdd, IntegerMultiply
-from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElement
+from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElement, Signal
 from simhw.pes.int8_mac import COMMON_BITS, product, worst_case_bits
 from simhw.pes.structure import integer_accumulation, scale_int32_output
 
@@ -41,6 +41,12 @@ PE = ProcessingElement(
     accumulation=integer_accumulation,
     dequantization=Dequantization.BEFORE_MULTIPLY,
     dequantize_parts=_dequantize_parts,
+    signals=(
+        Signal(name="weight less zero point", bits=5, worst_case="0 - 15 = -15"),
+        Signal(name="scaled weight", bits=13, worst_case="-15 times an 8-bit scale, before it is rounded to int8"),
+        Signal(name="multiplier weight", bits=8, worst_case="-128..127"),
+        Signal(name="product", bits=16, worst_case="-128 x -128 = 16,384, one above 15 bits"),
+    ),
 )
 
 

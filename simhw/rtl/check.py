@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simhw.circuits import Circuit
+from simhw.rtl.float_stimuli import float_format, float_vectors
 from simhw.rtl.netlist import RESET, Netlist, netlist
 from simhw.rtl.simulation import simulate
 from simhw.rtl.stimuli import (
@@ -154,6 +155,8 @@ def _batches(
     rng: np.random.Generator,
 ) -> Iterator[tuple[str, Vectors]]:
     yield "random and corner vectors", random_vectors(circuit, vectors, corners, rng)
+    if any(float_format(port) for port in circuit.inputs):
+        yield "floating-point codes by class, adverse sums", float_vectors(circuit, vectors, rng)
     for group in groups:
         # A lone port is copied or decoded, states play no part; where all codes are few, they meet more states.
         repeats = 1 if len(group.ports) == 1 else rounds if group.bits > 12 else 8 * rounds

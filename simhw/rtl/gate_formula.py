@@ -36,7 +36,9 @@ def gate_formula(script: Script, netlist: Netlist, sources: Mapping[str, str]) -
     for kind, (a, b, s) in zip(netlist.kinds, netlist.operands, strict=True):
         nets.append(script.define_truth(_TERMS[Gate(kind)].format(a=nets[a], b=nets[b], s=nets[s])))
     results = {**netlist.next_state, **netlist.outputs}
-    return {name: script.define(_word([nets[net] for net in numbers]), len(numbers)) for name, numbers in results.items()}
+    return {
+        name: script.define(_word([nets[net] for net in numbers]), len(numbers)) for name, numbers in results.items()
+    }
 
 
 def _word(bits: Sequence[str]) -> str:

@@ -25,7 +25,7 @@ from simhw.rtl.yosys import run_yosys
 RESET = "rst"
 """Input that clears the registers: Amaranth adds it, it belongs to no PE's definition."""
 _CLOCK = "clk"
-_CONSTANTS = {"0": 0, "1": 1, "x": 0}
+_CONSTANTS: dict[int | str, int] = {"0": 0, "1": 1, "x": 0}
 
 
 class Gate(IntEnum):
@@ -114,20 +114,25 @@ def gates_of(text: str, circuit: Circuit) -> Netlist:
 
 @lru_cache(maxsize=64)
 def _gate_json(text: str, name: str) -> str:
+    # Where modules are instantiated, each is reduced once, and nothing is merged in the wiring between them: equal
+    # registers of neighbours stay apart, as they are declared.
+    several = text.count("\nmodule ") > 1
+    optimise = f"opt -noff * {name} %d" if several else "opt -noff"
     passes = [
         "read_rtlil in.il",
         "proc",
-        "flatten",
-        "opt -noff",
+        *([] if several else ["flatten"]),
+        optimise,
         "alumacc",
-        "opt -noff",
+        optimise,
         "techmap",
-        "opt -noff",
+        optimise,
         "dffunmap",
         "opt_expr -mux_bool",
         "simplemap",
         "opt_expr",
         "opt_clean",
+        *(["flatten"] if several else []),
         "write_json out.json",
     ]
     return run_yosys(passes, {"in.il": text}, ["out.json"], what=f"reduce {name} to gates")["out.json"]
@@ -148,8 +153,11 @@ def dependences(netlist: Netlist) -> dict[str, frozenset[str]]:
 
 
 def _cut(name: str, text: str, state: Mapping[str, int], outputs: set[str]) -> Netlist:
-    (module,) = json.loads(text)["modules"].values()
-    nets: dict[int | str, int] = dict(_CONSTANTS)  # type: ignore[arg-type]
+    modules = list(json.loads(text)["modules"].values())
+    if len(modules) != 1:
+        raise InputError(f"{name} is {len(modules)} modules after flattening, must be 1; give RTLIL of one top module")
+    module = modules[0]
+    nets = dict(_CONSTANTS)
     inputs: dict[str, tuple[int, ...]] = {}
 
     def new(bits: list[Any]) -> tuple[int, ...]:
@@ -157,7 +165,9 @@ def _cut(name: str, text: str, state: Mapping[str, int], outputs: set[str]) -> N
             nets[bit] = len(nets) - 1  # two names stand for net 0
         return tuple(nets[bit] for bit in bits)
 
-    cells = [(cell["type"].strip("$_"), cell["connections"]) for cell in module["cells"].values()]
+    # Yosys leaves a cell without pins where a module was flattened.
+    found_cells = (cell for cell in module["cells"].values() if cell["connections"])
+    cells = [(cell["type"].strip("$_"), cell["connections"]) for cell in found_cells]
     registers = {c["Q"][0]: c["D"][0] for kind, c in cells if kind.startswith("DFF")}
     for port, found in module["ports"].items():
         if found["direction"] == "input" and port != _CLOCK:

@@ -16,6 +16,8 @@ from enum import Enum
 import numpy as np
 
 from simhw.circuits import Circuit
+from simhw.errors import InputError
+from simhw.rtl.float_spec import float_claim, in_floats
 from simhw.rtl.gate_formula import gate_formula
 from simhw.rtl.netlist import RESET, Netlist, dependences, netlist
 from simhw.rtl.simulation import simulate
@@ -23,8 +25,8 @@ from simhw.rtl.smt import Answer, Script, Solver, installed_solvers, solve
 from simhw.rtl.stimuli import EXHAUSTIVE_BITS, OperandGroup, all_operands
 from simhw.rtl.symbolic import Symbol
 
-FIRST_TRY_S = 10.0
-"""Seconds after which a case is split."""
+FIRST_TRY_S = 3.0
+"""Seconds after which a case is split; parts of it get twice as many, and so on."""
 
 
 class Verdict(Enum):
@@ -119,9 +121,7 @@ def prove_circuit(
 def same_function(one: Netlist, other: Netlist, *, limit_s: float = 60.0) -> Verdict:
     """Return whether two netlists with the same ports compute the same, reset included."""
     script = Script()
-    sources = {
-        name: script.declare(name, len(nets)) for name, nets in (*one.inputs.items(), *one.state.items())
-    }
+    sources = {name: script.declare(name, len(nets)) for name, nets in (*one.inputs.items(), *one.state.items())}
     first, second = (gate_formula(script, gates, sources) for gates in (one, other))
     script.claim(f"(or false {' '.join(f'(distinct {first[name]} {second[name]})' for name in first)})")
     return _verdict(solve(script, limit_s=limit_s).answer)
@@ -146,17 +146,17 @@ def _try_all(circuit: Circuit, gates: Netlist, group: OperandGroup) -> ResultPro
     return ResultProof(result=result, verdict=Verdict.PROVEN, method=method)
 
 
-def _ask_solver(
-    circuit: Circuit, gates: Netlist, result: str, limit_s: float, solver: Solver | None
-) -> ResultProof:
+def _ask_solver(circuit: Circuit, gates: Netlist, result: str, limit_s: float, solver: Solver | None) -> ResultProof:
     try:
         script = claim(circuit, gates, result)
-    except TypeError as error:
-        return ResultProof(result=result, verdict=Verdict.UNDECIDED, method=str(error))
+    except (TypeError, InputError) as error:
+        return ResultProof(result=result, verdict=Verdict.UNDECIDED, method=f"no specification for solvers: {error}")
     used = solver or next(iter(installed_solvers()), None)
     name = used.value if used else "no solver"
     deadline = time.monotonic() + limit_s
-    waiting = [_Case(extra="true", free=_splitting_bits(circuit, gates, result))]
+    # Fixed operand bits leave as much to do where the work is in shifters and rounding.
+    free = () if in_floats(circuit) else _splitting_bits(circuit, gates, result)
+    waiting = [_Case(extra="true", free=free)]
     cases = 0
     while waiting:
         case = waiting.pop()
@@ -165,7 +165,7 @@ def _ask_solver(
             return ResultProof(
                 result=result, verdict=Verdict.UNDECIDED, method=f"{name}, {limit_s:g} s, {cases} cases proven"
             )
-        patience = min(left, FIRST_TRY_S) if case.free else left
+        patience = min(left, FIRST_TRY_S * 2**case.depth) if case.free else left
         solution = solve(script, limit_s=patience, extra=case.extra, solver=solver)
         if solution.answer is Answer.SATISFIABLE:
             return ResultProof(
@@ -185,14 +185,32 @@ def _ask_solver(
 def claim(circuit: Circuit, gates: Netlist, result: str) -> Script:
     """Return a script that can be satisfied exactly where gates and definition differ in ``result``.
 
+    Definitions of integer circuits are run on symbols; floating-point circuits have a specification of their own, in
+    the solvers' theory of floating point.
+
     Raises:
-        TypeError: the definition uses operations that symbols do not know.
+        TypeError: the definition uses operations that symbols do not know, and has no other specification.
+        InputError: likewise.
     """
-    script, expected = definition(circuit)
+    try:
+        script, expected = definition(circuit)
+    except TypeError:
+        return _float_claim(circuit, gates, result)
     bits = len({**gates.next_state, **gates.outputs}[result])
     sources = {port.name: port.name for port in (*circuit.inputs, *circuit.state)}
     got = gate_formula(script, gates, {**sources, RESET: "#b0"})[result]
     script.claim(f"(distinct {expected[result].resized(bits)} {got})")
+    return script
+
+
+def _float_claim(circuit: Circuit, gates: Netlist, result: str) -> Script:
+    script = Script()
+    sources = {port.name: script.declare(port.name, port.bits) for port in (*circuit.inputs, *circuit.state)}
+    got = gate_formula(script, gates, {**sources, RESET: "#b0"})[result]
+    claimed = float_claim(script, circuit, result, got)
+    if claimed is None:
+        raise TypeError(f"the definition of {result} leaves the integers")
+    script.claim(f"(not {claimed})")
     return script
 
 
@@ -202,6 +220,8 @@ def definition(circuit: Circuit) -> tuple[Script, dict[str, Symbol]]:
     Raises:
         TypeError: the definition uses operations that symbols do not know.
     """
+    if in_floats(circuit):
+        raise TypeError("the definition leaves the integers")
     script = Script()
     symbols = {}
     for port in (*circuit.inputs, *circuit.state):
@@ -228,6 +248,7 @@ class _Case:
 
     extra: str
     free: tuple[tuple[str, int], ...]
+    depth: int = 0
 
     def split(self) -> list[_Case]:
         chosen, rest = self.free[:2], self.free[2:]
@@ -235,7 +256,7 @@ class _Case:
         for name, bit in chosen:
             fixed = f"(= ((_ extract {bit} {bit}) {name})"
             cases = [f"(and {case} {fixed} #b{value}))" for case in cases for value in (0, 1)]
-        return [_Case(extra=case, free=rest) for case in cases] if chosen else [self]
+        return [_Case(extra=case, free=rest, depth=self.depth + 1) for case in cases] if chosen else [self]
 
 
 def _splitting_bits(circuit: Circuit, gates: Netlist, result: str) -> tuple[tuple[str, int], ...]:

@@ -9,7 +9,7 @@ from simhw.rtl.yosys import run_yosys
 
 
 def rtlil(circuit: Circuit) -> str:
-    """Return the RTLIL of a circuit: a function of the circuit alone, without paths or dates.
+    """Return the RTLIL of a circuit, its parts first: a function of the circuit alone, without paths or dates.
 
     Raises:
         InputError: Amaranth is not installed.
@@ -18,13 +18,16 @@ def rtlil(circuit: Circuit) -> str:
     from amaranth.back.rtlil import convert
 
     text: str = convert(circuit.build(), name=circuit.name, emit_src=False)
-    return text
+    # Yosys takes the one that is marked as the top of the whole text.
+    parts = [rtlil(part).replace("attribute \\top 1\n", "") for part in circuit.parts]
+    return "\n".join([*parts, text])
 
 
 def verilog(circuit: Circuit) -> str:
-    """Return the Verilog of a circuit: operators and registers, one module, comments that say what it is."""
+    """Return the Verilog of a circuit: operators, registers, comments that say what it is; a module for each part."""
+    flatten = [] if circuit.parts else ["flatten"]
     text = run_yosys(
-        ["read_rtlil in.il", "proc", "flatten", "opt_clean", "write_verilog -noattr out.v"],
+        ["read_rtlil in.il", "proc", *flatten, "opt_clean", "write_verilog -noattr out.v"],
         {"in.il": rtlil(circuit)},
         ["out.v"],
         what=f"write {circuit.name} as Verilog",
@@ -50,6 +53,8 @@ def _heading(circuit: Circuit) -> list[str]:
         f"// variant: {circuit.variant}" + (f"; {sizes}" if sizes else ""),
         f"// clock cycles per multiply-accumulate: {circuit.cycles}; reset is synchronous",
     ]
-    for kind, ports in (("input", circuit.inputs), ("register", circuit.state), ("output", circuit.outputs)):
+    # Registers of parts stand in modules of their own.
+    registers = () if circuit.parts else circuit.state
+    for kind, ports in (("input", circuit.inputs), ("register", registers), ("output", circuit.outputs)):
         lines += [f"// {kind} {port.name}[{port.bits - 1}:0]: {port.meaning}" for port in ports]
     return lines

@@ -1,4 +1,4 @@
-"""SMT-LIB scripts over bit vectors, and the solvers that decide them (extra ``simhw[formal]``)."""
+"""SMT-LIB scripts over bit vectors and floating-point numbers; solvers that decide them (extra ``simhw[formal]``)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Script:
     """Declarations, definitions and assertions that are being written."""
 
     def __init__(self) -> None:
-        self._lines = ["(set-logic QF_BV)"]
+        self._lines = ["(set-logic QF_BVFP)"]
         self._terms: dict[str, str] = {}
         self.declared: dict[str, int] = {}
 
@@ -58,6 +58,10 @@ class Script:
     def define(self, term: str, bits: int) -> str:
         """Name a bit vector; shared parts stay shared."""
         return self._define(term, f"(_ BitVec {bits})")
+
+    def define_as(self, term: str, sort: str) -> str:
+        """Name a term of any sort, such as a floating-point number."""
+        return self._define(term, sort)
 
     def define_truth(self, term: str) -> str:
         """Name a truth value."""
@@ -137,7 +141,7 @@ def _bitwuzla(text: str, declared: Mapping[str, int], limit_s: float) -> Solutio
 def _z3(text: str, declared: Mapping[str, int], limit_s: float) -> Solution:
     import z3
 
-    solver = z3.SolverFor("QF_BV")
+    solver = z3.SolverFor("QF_BVFP")
     solver.set("timeout", max(1, round(limit_s * 1000)))
     solver.from_string(text)
     result = solver.check()

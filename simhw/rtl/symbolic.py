@@ -58,7 +58,7 @@ class Symbol:
             raise TypeError(f"a definition uses np.{ufunc.__name__}, which symbols do not know")
         return _FUNCTIONS[ufunc.__name__](*(self._symbol(value) for value in inputs))
 
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG002
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if kwargs or function.__name__ not in _FUNCTIONS:
             raise TypeError(f"a definition uses np.{function.__name__}, which symbols do not know")
         return _FUNCTIONS[function.__name__](*(self._symbol(value) for value in args))
@@ -138,7 +138,7 @@ class Symbol:
 
     def _lowest(self, bits: int) -> Symbol:
         """Return the code of the lowest bits, which is never negative."""
-        if 0 <= self.low and self.high < 1 << bits:
+        if self.low >= 0 and self.high < 1 << bits:
             return self
         if bits == 0:
             return self._symbol(0)
@@ -239,7 +239,7 @@ def _bits(low: int, high: int) -> int:
 
 def _bounds(low: int, high: int) -> tuple[int, int]:
     """Return the bounds, or all of int64 where they are exceeded: then it wraps."""
-    return (low, high) if _LOW <= low and high <= _HIGH else (_LOW, _HIGH)
+    return (low, high) if low >= _LOW and high <= _HIGH else (_LOW, _HIGH)
 
 
 def _constant(value: int, bits: int) -> str:

@@ -82,7 +82,7 @@ EXPLAINED = {
     "w8a8_static_mse": ["scheme w8a8_static_mse", "range mse"],
     "w4a16_mixpe": ["fp16, cast without a scale", "int8, granularity row, symmetric, dynamic"],
     "mxfp4": ["format mxfp4", "mxfp4, with the blocks and scales of the format"],
-    "mixpe_w4a8": ["PE mixpe_w4a8", "int8 x uint4", "20 bit (worst case of 128 products; at least 12)"],
+    "mixpe_w4a8": ["PE mixpe_w4a8", "int8 x uint4", "20 bit: worst case of 128 products", "at least 12"],
     "horowitz_45nm": ["technology horowitz_45nm", "45 nm, 0.9 V", "integer_multiply a_bits=8, b_bits=8: 0.2 energy_pj"],
     "tiny_llama": ["model tiny_llama", "perplexity", "CC0-1.0"],
     "output_stationary": ["each PE keeps one output"],
@@ -144,12 +144,32 @@ def test_overflows_are_told(capsys: Output):
     output = capsys.readouterr()
     count = from_json(output.out)[1].overflows
     assert count > 0
-    assert f"simhw: {count:,} group sums of fashion_resnet on w4a8_mixpe did not fit 13 accumulator bits" in output.err
+    told = f"simhw: {count:,} group sums of fashion_resnet on w4a8_mixpe did not fit the accumulator (integer 13 bit"
+    assert told in output.err
+
+
+def test_another_accumulator_is_named_and_counted(capsys: Output):
+    arguments = ["run", "--model", "fashion_resnet", "--samples", "2", "--datapath", "w8a8_int8"]
+    assert main([*arguments, "--accumulator", "int16_saturate", "--json", "-"]) == 0
+    output = capsys.readouterr()
+    (row,) = from_json(output.out)
+    assert row.overflows > 0
+    assert "accumulator integer 16 bit, saturating" in " ".join(output.err.split())
+    assert (
+        "group sums of fashion_resnet on w8a8_int8 did not fit the accumulator (integer 16 bit, saturating)"
+        in output.err
+    )
 
 
 REFUSED = [
+    (
+        ["run", "--datapath", "w8a8_int8", "--accumulator", "int12_saturate"],
+        "'int12_saturate' with 12 bits, one product",
+    ),
+    (["run", "--accumulator", "fp18"], "accumulator is 'fp18', which is not known; nearest: fp16"),
+    (["run", "--accumulator", "exact", "--accumulator-bits", "20"], "'exact' and accumulator_bits 20, give one"),
     (["run", "--model", "resnet"], "model is 'resnet', which is not known; nearest: fashion_resnet"),
-    (["run", "--datapath", "w4a8"], "datapath is 'w4a8', which is not known; nearest: w4a8_mixpe"),
+    (["run", "--datapath", "w4a8"], "datapath is 'w4a8', which is not known; nearest: lut_w4a8, w4a8_mixpe"),
     (["run", "--scheme", "int8"], "scheme is 'int8', which is not known"),
     (["run", "--dataflow", "os"], "dataflow is 'os', which is not known"),
     (["run", "--technology", "7nm"], "'7nm', which is not known"),
@@ -174,7 +194,7 @@ REFUSED = [
     ([*SMALL, "--json", "x", "--csv", "./x"], "two of them are the same"),
     ([*SMALL, "--html", "-"], "the page goes to a file only"),
     (["list", "networks"], "kind is 'networks', must be one of models, datapaths, schemes, formats"),
-    (["explain", "e4m33"], "entry is 'e4m33', which is not known; nearest: e4m3"),
+    (["explain", "e4m333"], "entry is 'e4m333', which is not known; nearest: e4m3"),
     (["models", "fetch", "gpt5"], "model is 'gpt5', which comes from no package"),
 ]
 

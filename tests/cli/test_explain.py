@@ -10,6 +10,7 @@ from simhw.accumulators.catalog import accumulator_names
 from simhw.catalog import entries
 from simhw.cli import main
 from simhw.gemm.datapaths import datapath_names
+from simhw.pes import get_pe
 
 
 def test_twice_from_the_package():
@@ -80,3 +81,28 @@ def test_commands_that_compute_nothing_import_neither_numba_nor_torch(arguments)
     )
     done = subprocess.run([sys.executable, "-c", code, *arguments.split()], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", entries("pes"))
+def test_every_pe_says_what_sets_its_widths(name):
+    text = simhw.explain(name)
+    pe = get_pe(name)
+    for signal in pe.signals:
+        assert f"{signal.bits} bit: {signal.worst_case}" in text
+    for wanted in (pe.description, pe.source, "products per cycle", "horowitz_45nm", "um2", pe.dequantization.value):
+        assert wanted in text
+
+
+def test_accumulators_of_pes_follow_k():
+    assert "20 bit: worst case of 128 products (19 with int4, 23 with int8)" in simhw.explain("mixpe_w4a8")
+    assert "17 bit: worst case of 16 products" in simhw.explain("mixpe_w4a8", 16)
+    assert "14 bit: worst case of 32 products" in simhw.explain("mxfp4_dot")
+
+
+def test_rates_follow_both_operands():
+    text = simhw.explain("bitfusion")
+    assert "2 at 2 x 16, 4 x 8, 8 x 4, 16 x 2 bit" in text
+    assert "(64 pairings)" in text
+    assert "1/4 at 8 x 8 bit, 1/3 at 8 x 4 bit in the worst case; exact counts follow" in simhw.explain(
+        "bit_serial_booth"
+    )

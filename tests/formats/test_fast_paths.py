@@ -23,6 +23,7 @@ from simhw.formats import (
 from simhw.formats.block_encoder import BlockEncoder
 from simhw.formats.catalog import ELEMENTS
 from simhw.formats.codec import Encoder
+from simhw.kernel import vector_bytes
 
 FAST_NAMES = [name for name, fmt in ELEMENTS.items() if Encoder(fmt).narrow is not None]
 
@@ -162,7 +163,8 @@ class TestAssembly:
 
     def assert_vectorised(self, loops: list[str], *needed: str) -> None:
         assert not any("gather" in body for body in loops)
-        vectors = [body for body in loops if re.search(r"%[yz]mm", body)]
+        register = {64: "zmm", 32: "ymm"}[vector_bytes()]
+        vectors = [body for body in loops if f"%{register}" in body]
         assert any(all(re.search(pattern, body) for pattern in needed) for body in vectors), loops
         # 64-bit shifts would mean that Numba widened the lanes.
         assert not any(re.search(r"vpsrlv?q", body) for body in vectors)

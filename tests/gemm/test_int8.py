@@ -6,10 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simhw.formats import decode, get_element_format
+from simhw.gemm import accumulate
 from simhw.gemm.datapaths import get_datapath
 from simhw.gemm.engine import multiply
+from simhw.gemm.kernels.dots import has_dot_products
 from simhw.gemm.operand import Operand
 from simhw.gemm.paths import int8
+from simhw.gemm.paths.exact import BLOCK_FP32, BLOCK_FP64, block_sums
+from simhw.gemm.plan import Plan
+
+
+def torch_is_exact():
+    """Whether torch has int8 products here that do not saturate on the way."""
+    most = np.full((1, 2, 64), -128, np.int8)
+    return (int8._dot_torch(most, most) == 64 * 128**2).all()
 
 
 @given(
@@ -23,7 +33,10 @@ def test_products_equal_exact_integers(m, n, k, seed, extreme):
         else (lambda rows: rng.integers(-128, 128, (1, rows, k)))
     )
     x, y = draw(m).astype(np.int8), draw(n).astype(np.int8)
-    np.testing.assert_array_equal(int8.dot(x, y)[0], x[0].astype(np.int64) @ y[0].astype(np.int64).T)
+    expected = x[0].astype(np.int64) @ y[0].astype(np.int64).T
+    np.testing.assert_array_equal(int8.dot(x, y)[0], expected)
+    if torch_is_exact():
+        np.testing.assert_array_equal(int8._dot_torch(x, y)[0], expected)
 
 
 @pytest.mark.parametrize("name", ["int8", "int4", "uint4", "int2", "uint7", "e2m1", "e2m3"])
@@ -58,13 +71,63 @@ def test_engine_gives_the_same_bits_with_and_without(seed, bits):
         zero_point=rng.integers(0, 16, (2, 7, 3)).astype(np.int32),
     )
     datapath = get_datapath("w4a8_mixpe", accumulator_bits=bits)
-    plain = multiply(activations, weights, datapath)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accumulate, "small_integers", lambda _: None)
+        plain = multiply(activations, weights, datapath)
+    fast = multiply(activations, weights, datapath)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(int8, "LEAST_WORK", 0)
-        fast = multiply(activations, weights, datapath)
-    assert plain.plan.kernel != fast.plan.kernel == int8.INT8
-    np.testing.assert_array_equal(plain.values, fast.values)
-    assert plain.overflows == fast.overflows
+        patch.setattr(accumulate, "has_dot_products", lambda: False)
+        apart = multiply(activations, weights, datapath)
+    assert plain.plan.kernel not in (int8.INT8, int8.INT8_GROUPS)
+    assert apart.plan.kernel == int8.INT8
+    if has_dot_products() and bits in (None, 22):  # others may wrap
+        assert fast.plan.kernel == int8.INT8_GROUPS
+    for other in (fast, apart):
+        np.testing.assert_array_equal(plain.values, other.values)
+        assert plain.overflows == other.overflows
+
+
+@pytest.mark.parametrize(("name", "zero"), [("int4", False), ("uint4", True), ("e2m1", False), ("e2m3", False)])
+def test_codes_are_looked_up_with_their_groups_zero_points(name, zero):
+    rng = np.random.default_rng(4)
+    form = get_element_format(name)
+    codes = rng.integers(0, form.code_count, (2, 5, 333)).astype(np.uint8)
+    zeros = rng.integers(0, 16, (2, 5, 4)).astype(np.int32) if zero else None
+    operand = Operand(codes=codes, format=name, group_size=100, zero_point=zeros)
+    values, extent = int8.small_integers(operand)
+    np.testing.assert_array_equal(np.ldexp(values.astype(np.float64), extent.unit), operand.integers())
+
+
+@pytest.mark.parametrize("name", ["e2m1", "int4"])
+@pytest.mark.parametrize("size", [4, 16, 32, 100])
+def test_scaled_groups_equal_one_group_after_the_other(name, size):
+    rng = np.random.default_rng(size)
+    m, n, k = 14, 37, 3 * size - 2
+    groups = 3
+    x, y = (
+        Operand(
+            codes=rng.integers(0, 16, (1, rows, k)).astype(np.uint8),
+            format=name,
+            group_size=size,
+            group_scale=np.exp2(rng.integers(-20, 20, (1, rows, groups))).astype(np.float32) * np.float32(1.1),
+        )
+        for rows in (m, n)
+    )
+    (left, right), unit = (int8.small_integers(o)[0] for o in (x, y)), int8.small_integers(x)[1].unit
+    expected = np.zeros((m, n), np.float32)
+    for group in range(groups):
+        ks = slice(group * size, group * size + size)
+        exact = left[0, :, ks].astype(np.int64) @ right[0, :, ks].astype(np.int64).T
+        scale = x.group_scale[0, :, None, group] * y.group_scale[0, None, :, group]
+        expected = expected + np.ldexp(exact.astype(np.float32), 2 * unit) * scale
+    if has_dot_products():
+        got = int8.scaled_dots(left, right, (x.group_scale, y.group_scale), size, 2 * unit)
+        np.testing.assert_array_equal(got[0], expected)
+    for kernel in (BLOCK_FP32, BLOCK_FP64):
+        values = (np.ldexp(v.astype(np.float32), unit) for v in (left, right))
+        got = block_sums(Plan(kernel=kernel, why="forced"), *values, (x.group_scale, y.group_scale), size)
+        np.testing.assert_array_equal(got[0], expected)
 
 
 def test_a_library_that_saturates_is_not_used(monkeypatch):

@@ -24,9 +24,16 @@ from simhw.errors import InputError
 from simhw.formats.rounding import Rounding
 from simhw.gemm.extent import Extent, extent_of
 from simhw.gemm.integer_sums import SGEMM_CHUNKS
+from simhw.gemm.kernels.dots import has_dot_products
 from simhw.gemm.paths import saturate
 from simhw.gemm.paths.exact import SGEMM
+from simhw.gemm.paths.int8 import INT8
 from simhw.gemm.plan import Plan, group_sums, plan_sum
+
+BYTES = INT8 if has_dot_products() else SGEMM
+"""The kernel of exact sums of bytes that fp32 holds."""
+WORDS = saturate.SATURATE_INT32 if has_dot_products() else saturate.SATURATE_FP32
+"""The kernel of a saturating register of 18 to 25 bits."""
 
 
 def check(accumulator, a, b, c=None, kernels=(), unit=0):
@@ -45,7 +52,7 @@ def check(accumulator, a, b, c=None, kernels=(), unit=0):
     ]
     for kernel in (chosen.kernel, *kernels):
         got = group_sums(Plan(kernel=kernel, why="forced"), accumulator, x, y, extents, start)[0]
-        integers = got if got.dtype == np.int64 else np.ldexp(got.astype(np.float64), -2 * unit)
+        integers = got if got.dtype.kind == "i" else np.ldexp(got.astype(np.float64), -2 * unit)
         assert integers.astype(object).tolist() == expected, kernel
     return chosen
 
@@ -75,6 +82,7 @@ def test_saturating_sums(data, bits, value, unit):
     a, b = data
     both = [saturate.SATURATE_FP64, *([saturate.SATURATE_FP32] if bits <= 24 else [])]
     both += [saturate.SATURATE_INT16] if bits == 16 else []
+    both += [saturate.SATURATE_INT32] if 18 <= bits <= 32 and has_dot_products() else []
     check(Saturate(bits=bits), a, b, addend(value, a, b), both, unit)
 
 
@@ -146,13 +154,14 @@ def test_saturation_is_counted_and_certificates_spare_the_clamping():
     accumulator = Saturate(bits=20)
     x, y = a[None].astype(np.float32), b[None].astype(np.float32)
     extents = (extent_of(x, 0), extent_of(y, 0))
-    got = saturate.run_counted(plan_sum(accumulator, 512, *extents), accumulator, x, y, extents)
+    in_floats = Plan(kernel=saturate.SATURATE_FP32, why="forced")
+    sums, tally = saturate.run_counted(in_floats, accumulator, x, y, extents)
     prefix = np.cumsum(a[:, None, :] * b[None, :, :], axis=2)
     over = (np.abs(prefix) > 2**19 - 1).any(axis=2)
-    assert got.saturated == int(over.sum()) == 1
-    assert 0 < got.clamped_steps < got.steps // 10
-    assert got.steps == 16 * 2 * 8
-    np.testing.assert_array_equal(got.sums[0][~over], prefix[:, :, -1][~over])
+    assert tally.overflows == int(over.sum()) == 1
+    assert 0 < tally.slow_steps < tally.steps // 10
+    assert tally.steps == 16 * 2 * 8
+    np.testing.assert_array_equal(sums[0][~over], prefix[:, :, -1][~over])
     check(accumulator, a[4:8], b[128:132])
 
 
@@ -163,23 +172,57 @@ def test_narrow_registers_in_the_upper_bits_of_16(data, bits, value):
     product = int(np.abs(a).max() * np.abs(b).max())
     fits = product << (16 - bits) < 2**15
     proven = a.shape[1] * product < 2 ** (bits - 1)
-    assert chosen.kernel == (SGEMM if proven else saturate.SATURATE_INT16 if fits else saturate.SATURATE_FP32)
+    others = (saturate.SATURATE_INT32, saturate.SATURATE_FP32)
+    assert chosen.kernel in ((BYTES,) if proven else (saturate.SATURATE_INT16,) if fits else others)
+
+
+@settings(max_examples=150)
+@given(data=integer_operands(), bits=st.integers(2, 32), value=ADDENDS)
+def test_every_kernel_counts_the_sums_that_were_clamped(data, bits, value):
+    """Once or often, back within the range or not, by the addend or by a product."""
+    a, b = data
+    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    held = np.zeros((len(a), len(b)), np.int64) + (value or 0)
+    clamped = np.zeros(held.shape, bool)
+    for k in range(-1, a.shape[1]):
+        held = held + (np.outer(a[:, k], b[:, k]) if k >= 0 else 0)
+        clamped |= (held < low) | (held > high)
+        held = np.clip(held, low, high)
+    x, y = a[None].astype(np.float32), b[None].astype(np.float32)
+    extents = (extent_of(x, 0), extent_of(y, 0))
+    start = None if value is None else np.full((1, *held.shape), value, np.float32)
+    accumulator = Saturate(bits=bits)
+    chosen = plan_sum(accumulator, a.shape[1], *extents).kernel
+    for kernel in {chosen, saturate.SATURATE_FP64, saturate.SATURATE_INT32}:
+        sums, tally = saturate.run_counted(Plan(kernel=kernel, why="forced"), accumulator, x, y, extents, start)
+        units = sums[0].astype(np.int64)
+        assert (units == held).all(), kernel
+        assert tally.overflows == np.count_nonzero(clamped), kernel
+
+
+def test_plus_128_is_not_taken_for_minus_128():
+    a = np.array([[128, 128, -128]])
+    for bits in (8, 16, 20):
+        check(Saturate(bits=bits), a, a)
 
 
 def test_exact_sums_too_long_for_fp32_run_in_chunks():
     rng = np.random.default_rng(6)
     a, b = rng.integers(-128, 128, (3, 2500)), rng.integers(-128, 128, (4, 2500))
-    assert check(Saturate(bits=32), a, b).kernel == SGEMM_CHUNKS
-    assert check(Saturate(bits=32), a, b, unit=-4).kernel == SGEMM_CHUNKS
-    assert check(PartialSums(inner_bits=32, outer_bits=40, every=7), a, b).kernel == SGEMM_CHUNKS
+    chunks = [SGEMM_CHUNKS]
+    usual = INT8 if has_dot_products() else SGEMM_CHUNKS
+    assert check(Saturate(bits=32), a, b, kernels=chunks).kernel == usual
+    assert check(Saturate(bits=32), a, b, kernels=chunks, unit=-4).kernel == usual
+    assert check(PartialSums(inner_bits=32, outer_bits=40, every=7), a, b, kernels=chunks).kernel == usual
+    assert check(Saturate(bits=32), a + 200, b).kernel == SGEMM_CHUNKS
 
 
 def test_planner_proves_that_nothing_saturates_exactly_at_the_bound():
     a = Extent(unit=0, largest=127)
     k = (2**19 - 1) // 127**2
-    assert plan_sum(Saturate(bits=20), k, a, a).kernel == SGEMM
-    assert plan_sum(Saturate(bits=20), k + 1, a, a).kernel == saturate.SATURATE_FP32
-    assert plan_sum(Saturate(bits=25), 10**6, a, a).kernel == saturate.SATURATE_FP64
+    assert plan_sum(Saturate(bits=20), k, a, a).kernel == BYTES
+    assert plan_sum(Saturate(bits=20), k + 1, a, a).kernel == WORDS
+    assert plan_sum(Saturate(bits=25), 10**6, a, a).kernel == (WORDS if has_dot_products() else saturate.SATURATE_FP64)
     assert "nothing saturates" in plan_sum(Saturate(bits=20), k, a, a).why
     wide = Extent(unit=0, largest=2**31)
     with pytest.raises(InputError, match="accumulator bits is 60 with products up to"):

@@ -1,8 +1,5 @@
 """Every kernel that may run for the same inputs gives the same bits."""
 
-import platform
-
-import numba as nb
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,10 +10,11 @@ from simhw.accumulators.tensor_cores import tensor_core
 from simhw.formats import decode, encode
 from simhw.gemm.alignment import ALIGNED_FAST, ALIGNED_GENERAL
 from simhw.gemm.extent import Extent, extent_of
-from simhw.gemm.kernels import aligned, aligned_products, rounded, saturate, sequential
 from simhw.gemm.kernels.sequential import sequential_fma
 from simhw.gemm.paths.exact import DGEMM, DGEMM_SPLIT, SGEMM
 from simhw.gemm.plan import Plan, group_sums, plan_sum
+from simhw.gemm.scratch import KEPT_BYTES, Scratch, _free
+from simhw.gemm.tiles import over_tiles, packed
 
 
 def values(name, shape, seed, scale=1.0):
@@ -80,72 +78,38 @@ def test_sequential_kernel_rounds_after_every_product():
     for m, n, k in ((1, 1, 5), (4, 128, 17), (7, 200, 64), (9, 3, 30)):
         a = rng.standard_normal((m, k)).astype(np.float16).astype(np.float32)
         b = rng.standard_normal((k, n)).astype(np.float16).astype(np.float32)
-        out = np.zeros((m, n), np.float32)
-        sequential_fma(a, np.ascontiguousarray(b.T), out)
+        out = np.zeros((1, m, n), np.float32)
+        over_tiles(sequential_fma, a[None], np.ascontiguousarray(b.T)[None], out)
         expected = np.zeros((m, n), np.float32)
         for step in range(k):
             expected = expected + a[:, step, None] * b[None, step]
-        np.testing.assert_array_equal(out, expected)
+        np.testing.assert_array_equal(out[0], expected)
 
 
-ROWS = np.ones((8, 128), np.float32)
-WIDE = np.ones((8, sequential.PANEL), np.float32)
-COLUMN = np.ones(128, np.float32)
-HOT_LOOPS = {
-    "_four_rows": (
-        sequential._four_rows,
-        (np.ones((4, 8), np.float32), WIDE, np.zeros_like(WIDE[:4])),
-    ),
-    "_add_sixteen": (
-        aligned_products._add_sixteen,
-        (np.ones((4, 16), np.float32), np.ones((16, 128), np.float32), ROWS[:4].copy(), np.zeros((4, 128), np.int32)),
-    ),
-    "_clamped": (
-        saturate._clamped,
-        (np.ones((4, 8), np.float32), ROWS, np.zeros((4, 128), np.float32), np.ones(4, np.float32)),
-    ),
-    "sum_half": (rounded.sum_half, (ROWS[:, :8].copy(), ROWS, np.zeros((8, 128), np.float32))),
-    "sum_nearest": (
-        rounded.sum_nearest,
-        (ROWS[:, :8].copy(), ROWS, np.zeros((8, 128), np.float32), np.ones(10, np.float32)),
-    ),
-    "sum_nearest_odd": (
-        rounded.sum_nearest_odd,
-        (ROWS[:, :8].copy(), ROWS, np.zeros((8, 128), np.float32), np.ones(10, np.float32)),
-    ),
-    "sum_directed": (
-        rounded.sum_directed,
-        (ROWS[:, :8].copy(), ROWS, np.zeros((8, 128), np.float32), np.ones(10, np.float32)),
-    ),
-    "_largest_exponents": (
-        aligned._largest_exponents,
-        (np.ones((4, 16), np.int8), np.ones((16, 128), np.int8), np.zeros((4, 128), np.int8)),
-    ),
-}
+@given(
+    rows=st.integers(1, 40),
+    k=st.integers(1, 40),
+    width=st.integers(1, 70),
+    kind=st.sampled_from(["i1", "u2", "f4", "f8"]),
+)
+def test_packing_lays_rows_side_by_side(rows, k, width, kind):
+    matrix = np.arange(rows * k).astype(kind).reshape(rows, k)
+    with Scratch() as take:
+        got = packed(matrix, width, take).copy()
+    for tile, step, at in np.ndindex(*got.shape):
+        assert got[tile, step, at] == matrix[min(tile * width + at, rows - 1), step]
 
 
-OPERATIONS = {
-    "_four_rows": "vfmadd",
-    "_add_sixteen": "cvttps2dq",
-    "_largest_exponents": "pmaxsb",
-    "_clamped": "vpminsd",
-    "sum_half": "vcvtps2ph",
-    "sum_nearest": "vmaxps",
-    "sum_nearest_odd": "vmaxps",
-    "sum_directed": "vmaxps",
-}
-"""One instruction of each loop, which must occur with vector registers."""
-
-
-@pytest.mark.parametrize("name", HOT_LOOPS)
-def test_hot_loops_are_vectorised(name):
-    """The loops over columns must use vector registers: one scalar load silently costs a factor of ten."""
-    function, arguments = HOT_LOOPS[name]
-    fresh = nb.njit(nogil=True)(function.py_func)  # compiled here: what the disk cache returns has no assembly
-    fresh(*arguments)
-    assembly = next(iter(fresh.overloads.values())).library.get_asm_str()
-    operation = OPERATIONS[name]
-    vector = [line for line in assembly.splitlines() if operation in line and ("ymm" in line or "zmm" in line)]
-    if platform.machine() not in ("x86_64", "AMD64"):
-        pytest.skip("the names of vector instructions are checked on x86-64 only")
-    assert vector, f"{name} has no vector {operation}"
+def test_scratch_memory_is_used_again_and_bounded():
+    places = []
+    for _ in range(2):
+        with Scratch() as take:
+            arrays = [take((1000, 33), np.float32) for _ in range(2)]
+            places.append({array.ctypes.data for array in arrays})
+            assert len(places[-1]) == 2
+            assert all(place % 64 == 0 for place in places[-1])
+    assert places[0] == places[1]
+    with Scratch() as take:
+        for _ in range(5):
+            take((KEPT_BYTES // 3,), np.uint8)
+    assert sum(memory.size for memory in _free) <= KEPT_BYTES

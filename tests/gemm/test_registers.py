@@ -17,7 +17,7 @@ from simhw.formats import decode, get_element_format
 from simhw.formats.rounding import Rounding
 from simhw.gemm.extent import extent_of
 from simhw.gemm.plan import Plan, group_sums, plan_sum
-from simhw.gemm.registers import has_half_conversion
+from simhw.gemm.registers import has_half_arithmetic, has_half_conversion
 
 FORMATS = ("e4m3", "e5m2", "e2m1", "int8", "fp16", "bf16")
 
@@ -140,8 +140,10 @@ def test_every_kernel_on_hard_operands(name, precision):
     a, b = hard_rows(name)
     unit = unit_of(name)
     chosen = check(Ieee(precision=precision), a, b, unit, kernels=("chain_nearest_odd_fp64",))
-    if chosen.kernel == "chain_half_fp32":
-        check(Ieee(precision=precision), a, b, unit, kernels=("chain_nearest_fp32", "chain_nearest_odd_fp32"))
+    if chosen.kernel in ("chain_half_fused_fp32", "chain_half_fp32"):
+        others = ("chain_half_fp32", "chain_nearest_fp32", "chain_nearest_odd_fp32")
+        others = others if has_half_conversion() else others[1:]
+        check(Ieee(precision=precision), a, b, unit, kernels=others if name != "fp16" else ())
     check(Ieee(precision=precision, fused=False), a, b, unit)
     check(Tree(width=8, precision=precision), a, b, unit, kernels=("nearest_odd_fp64",))
 
@@ -158,7 +160,8 @@ def test_planner_rounds_to_odd_exactly_where_rounding_twice_goes_wrong():
     assert wrong[0, 0, 0] == 256.0
     assert float(Ieee(precision=register).dot([2.0**-9, 18.0], [2.0**-9, 16.0])) == 320.0
     near = np.array([[[2.0, 18.0]]], np.float32)
-    assert check(Ieee(precision=register), near, near, -9).kernel == "chain_nearest_bounded_fp32"
+    others = ("chain_nearest_bounded_fp32", "chain_nearest_fp32")
+    assert check(Ieee(precision=register), near, near, -9, kernels=others).kernel == "chain_nearest_free_fp32"
 
 
 def test_fp16_register_equals_numpy_adding_in_fp16():
@@ -171,7 +174,7 @@ def test_fp16_register_equals_numpy_adding_in_fp16():
     extents = (extent_of(a[None], -9), extent_of(b[None], -9))
     got = group_sums(chosen, Ieee(precision=FLOAT16), a[None], b[None], extents)
     np.testing.assert_array_equal(got[0].astype(np.float16), expected)
-    assert chosen.kernel.startswith("chain_half" if has_half_conversion() else "chain_nearest")
+    assert chosen.kernel.startswith("chain_half_fused" if has_half_arithmetic() else "chain_nearest_free")
 
 
 def test_bf16_register_equals_ml_dtypes_adding_in_bf16():

@@ -62,6 +62,10 @@ def test_an_entry_is_complete(name):
     if pe.stored_weight_format is not None:
         assert pe.dequantization is Dequantization.BEFORE_MULTIPLY
         assert pe.cycles_per_product(get_format(pe.stored_weight_format).bits) == 1
+    assert pe.signals
+    for signal in pe.signals:
+        assert signal.bits >= 1
+        assert len(signal.worst_case) >= len("-8..7")
     both = get_format(pe.activation_format).bits + get_format(pe.weight_format).bits
     assert pe.register_bits == OTHER_REGISTERS.get(name, both)
 

@@ -161,3 +161,43 @@ def test_narrow_accumulators_are_allowed():
 def test_impossible_groups_are_refused(name, group, message):
     with pytest.raises(InputError, match=message):
         get_pe(name).group_accumulator_bits(group)
+
+
+@pytest.mark.parametrize(
+    ("name", "signal", "lowest", "highest"),
+    [
+        ("int8_mac", "product", -128 * 127, 128 * 128),
+        ("mixpe_w4a8", "sum of two addends", 3 * -128, 3 * 127),
+        ("mixpe_w4a8", "product", 15 * -128, 15 * 127),
+        ("mixpe_w4a16", "placed product", -15 * 2047 << 29, 15 * 2047 << 29),
+        ("w4a8_dequantize_first", "weight less zero point", -15, 15),
+        ("w4a8_dequantize_first", "scaled weight", -15 * 255, 15 * 255),
+        ("mxfp8_dot", "placed product", -448 * 448 << 18, 448 * 448 << 18),
+        ("mxfp6_dot", "placed product", -28 * 28 << 8, 28 * 28 << 8),
+        ("nvfp4_dot", "scaled block sum", -16 * 144 * 225, 16 * 144 * 225),
+        ("fp8_aligned", "sum of 33", -33 * 4 << 13, (33 * 4 << 13) - 1),
+    ],
+)
+def test_signed_signals_are_as_wide_as_their_worst_case(name, signal, lowest, highest):
+    found = {entry.name: entry.bits for entry in get_pe(name).signals}
+    assert found[signal] == signed_bits(lowest, highest)
+
+
+@pytest.mark.parametrize(
+    ("name", "signal", "largest"),
+    [
+        ("fp32_mac", "product", (2**24 - 1) ** 2),
+        ("fp16_mac", "exponent sum", 60),
+        ("bf16_mac", "exponent sum", 508),
+        ("fp8_mac", "exponent sum", 60),
+        ("fp8_aligned", "aligned product", 225 << 13 >> 6),
+        ("mixpe_w4a16", "sum of two addends", 3 * 2047),
+        ("mxfp8_dot", "exponent sum", 30),
+        ("mxfp6_dot", "exponent sum", 14),
+        ("mx_dot", "exponent sum", 45),
+        ("nvfp4_dot", "product of scale significands", 225),
+    ],
+)
+def test_unsigned_signals_are_as_wide_as_their_worst_case(name, signal, largest):
+    found = {entry.name: entry.bits for entry in get_pe(name).signals}
+    assert found[signal] == largest.bit_length()

@@ -4,40 +4,39 @@ import math
 
 import pytest
 
+from simhw.gemm.datapaths import get_datapath
 from simhw.rows import ENERGY_PARTS, LayerRow, Row
 
-# Scheme, PE, accumulator and its bits, SQNR in dB, pJ per MAC by part, um2 per PE, speed-up.
+# Scheme, PE, accumulator bits, SQNR in dB, pJ per MAC by part, um2 per PE, speed-up.
 DATAPATHS = {
-    "fp32": ("float32", "fp32", "ieee_fp32", 32, None, (3.7, 0.9, 0.0, 0.02, 1.9, 1.3), 11_884, 1.0),
-    "fp16": ("float16", "fp16", "ieee_fp32", 32, 70.0, (1.1, 0.9, 0.0, 0.02, 0.95, 0.65), 5_824, 1.0),
-    "bf16": ("bfloat16", "bf16", "ieee_fp32", 32, 51.0, (0.8, 0.9, 0.0, 0.02, 0.95, 0.65), 5_290, 1.0),
-    "w8a8_int8": ("int8", "int8", "exact", 32, 37.0, (0.2, 0.1, 0.004, 0.02, 0.5, 0.33), 419, 1.0),
+    "fp32": ("float32", "fp32", 32, None, (3.7, 0.9, 0.0, 0.02, 1.9, 1.3), 11_884, 1.0),
+    "fp16": ("float16", "fp16", 32, 70.0, (1.1, 0.9, 0.0, 0.02, 0.95, 0.65), 5_824, 1.0),
+    "bf16": ("bfloat16", "bf16", 32, 51.0, (0.8, 0.9, 0.0, 0.02, 0.95, 0.65), 5_290, 1.0),
+    "w8a8_int8": ("int8", "int8", 32, 37.0, (0.2, 0.1, 0.004, 0.02, 0.5, 0.33), 419, 1.0),
     "w4a8_dequantize_first": (
         "w4a8",
         "int8",
-        "exact",
         32,
         22.5,
         (0.2, 0.1, 0.06, 0.02, 0.38, 0.19),
         471,
         0.91,
     ),
-    "w4a8_mixpe": ("w4a8", "mixpe", "exact", 24, 22.5, (0.12, 0.09, 0.006, 0.02, 0.38, 0.19), 342, 1.98),
-    "w4a16_mixpe": ("w4a16", "mixpe", "ieee_fp32", 32, 23.4, (0.5, 0.42, 0.012, 0.02, 0.6, 0.29), 2_214, 1.0),
-    "fp8_e4m3_fp32": ("e4m3", "fp8", "ieee_fp32", 32, 29.0, (0.35, 0.9, 0.0, 0.02, 0.48, 0.33), 2_920, 1.0),
+    "w4a8_mixpe": ("w4a8", "mixpe", 24, 22.5, (0.12, 0.09, 0.006, 0.02, 0.38, 0.19), 342, 1.98),
+    "w4a16_mixpe": ("w4a16", "mixpe", 32, 23.4, (0.5, 0.42, 0.012, 0.02, 0.6, 0.29), 2_214, 1.0),
+    "fp8_e4m3_fp32": ("e4m3", "fp8", 32, 29.0, (0.35, 0.9, 0.0, 0.02, 0.48, 0.33), 2_920, 1.0),
     "hopper_e4m3_fp32": (
         "e4m3",
         "fp8",
-        "aligned",
         25,
         28.6,
         (0.35, 0.31, 0.0, 0.02, 0.48, 0.33),
         1_730,
         1.99,
     ),
-    "mxfp8": ("mxfp8", "mx", "aligned", 25, 30.0, (0.36, 0.31, 0.02, 0.02, 0.49, 0.34), 1_790, 1.99),
-    "mxfp4": ("mxfp4", "mx", "aligned", 25, 12.8, (0.1, 0.2, 0.02, 0.02, 0.26, 0.17), 640, 3.9),
-    "nvfp4": ("nvfp4", "mx", "aligned", 25, 16.1, (0.11, 0.2, 0.03, 0.02, 0.27, 0.18), 702, 3.9),
+    "mxfp8": ("mxfp8", "mx", 25, 30.0, (0.36, 0.31, 0.02, 0.02, 0.49, 0.34), 1_790, 1.99),
+    "mxfp4": ("mxfp4", "mx", 25, 12.8, (0.1, 0.2, 0.02, 0.02, 0.26, 0.17), 640, 3.9),
+    "nvfp4": ("nvfp4", "mx", 25, 16.1, (0.11, 0.2, 0.03, 0.02, 0.27, 0.18), 702, 3.9),
 }
 
 LLAMA_PARTS = {
@@ -82,7 +81,7 @@ TOP1 = {
 
 
 def make_layer(datapath, shape):
-    _, _, _, _, loss, energy, _, speedup = DATAPATHS[datapath]
+    _, _, _, loss, energy, _, speedup = DATAPATHS[datapath]
     name, operator, m, n, k, shift = shape
     macs = m * n * k
     return LayerRow(
@@ -105,7 +104,7 @@ def make_layer(datapath, shape):
 
 
 def make_row(model, datapath, metric, shapes):
-    scheme, pe, accumulator, bits, loss, _, area, _ = DATAPATHS[datapath]
+    scheme, pe, bits, loss, _, area, _ = DATAPATHS[datapath]
     layers = [make_layer(datapath, shape) for shape in shapes]
     energy = {part: sum(layer.energy_pj[part] for layer in layers) for part in ENERGY_PARTS}
     cycles = sum(layer.cycles for layer in layers)
@@ -117,7 +116,7 @@ def make_row(model, datapath, metric, shapes):
         datapath=datapath,
         scheme=scheme,
         pe=pe,
-        accumulator=accumulator,
+        accumulator=get_datapath(datapath).accumulator.name,
         accumulator_bits=bits,
         samples=32 if language else 512,
         unit="token" if language else "image",

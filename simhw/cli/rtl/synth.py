@@ -60,13 +60,14 @@ def command(liberty: tuple[str, ...], operands: str | None, out: str | None, **g
     delay: without them).
     """
     from simhw.rtl.liberty import DONT_USE, read_library
+    from simhw.rtl.selection import read_sizes
     from simhw.rtl.synthesis import synthesise
     from simhw.rtl.synthesis_table import library_of, merge_table, write_table
     from simhw.writing import require_writable
 
     paths = [*liberty, *(name for name in given["names"] if name.endswith(_LIBRARY_SUFFIXES))]
     names = [name for name in given["names"] if name not in paths]
-    circuits = list(_circuits(names, given["variant"], _sizes(given["set"])))
+    circuits = list(_circuits(names, given["variant"], read_sizes(given["set"])))
     if out is not None:
         require_writable(out)
     library = read_library(paths)
@@ -95,12 +96,13 @@ def command(liberty: tuple[str, ...], operands: str | None, out: str | None, **g
 
 def _circuits(names: Sequence[str], variants: Sequence[str], sizes: dict[str, int]) -> Iterator[tuple[str, Circuit]]:
     from simhw.pes import circuit_names, get_circuit
+    from simhw.rtl.selection import own_circuits
     from simhw.rtl.synthesis import accumulator_bits
     from simhw.rtl.synthesis_table import FURTHER_SIZES
 
     if not names:
         raise InputError(f"no PE was given, must be {_ALL} or some of {', '.join(circuit_names())}; name one")
-    for name in circuit_names() if _ALL in names else names:
+    for name in own_circuits() if _ALL in names else names:
         wanted: Sequence[str | None] = variants or [None]
         if _ALL in names or _ALL in variants:
             wanted = circuit_names().get(name, (None,))
@@ -111,16 +113,6 @@ def _circuits(names: Sequence[str], variants: Sequence[str], sizes: dict[str, in
         if _ALL in names:
             for variant, further in FURTHER_SIZES.get(name, ()):
                 yield name, get_circuit(name, variant, **further)
-
-
-def _sizes(settings: Sequence[str]) -> dict[str, int]:
-    sizes = {}
-    for setting in settings:
-        name, _, value = setting.partition("=")
-        if not name.isidentifier() or not value.lstrip("-").isdecimal():
-            raise InputError(f"--set is {setting!r}, must be NAME=INTEGER; write it as in accumulator_bits=32")
-        sizes[name] = int(value)
-    return sizes
 
 
 def _stream(pe: str, circuit: Circuit, path: str | None, given: dict[str, Any]) -> OperandStream | None:

@@ -6,7 +6,6 @@ are exact in the floats or rounded by the processor itself. ``add_*`` sets ``out
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +19,7 @@ from simhw.gemm.kernels.register import (
     round_other,
     unpack,
 )
+from simhw.kernel import kernel
 
 Column = NDArray[np.float32]
 Row = NDArray[np.float32]
@@ -29,7 +29,7 @@ Numbers = NDArray[np.float32]
 NEAREST_MODE = 1
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def multiply_native(column: Column, row: Row, out: Matrix, rounding_mode: int) -> None:
     """Round as the processor does in one of its modes."""
     set_rounding_mode(rounding_mode)
@@ -40,7 +40,7 @@ def multiply_native(column: Column, row: Row, out: Matrix, rounding_mode: int) -
     set_rounding_mode(NEAREST_MODE)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def multiply_half(column: Column, row: Row, out: Matrix) -> None:
     """Round to fp16."""
     for i in range(out.shape[0]):
@@ -49,7 +49,7 @@ def multiply_half(column: Column, row: Row, out: Matrix) -> None:
             out[i, j] = to_half(x * row[j])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def multiply_nearest(column: Column, row: Row, out: Matrix, numbers: Numbers) -> None:
     """Round to nearest even."""
     register = unpack(numbers)
@@ -59,7 +59,7 @@ def multiply_nearest(column: Column, row: Row, out: Matrix, numbers: Numbers) ->
             out[i, j] = round_nearest_limited(x * row[j], register)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def multiply_directed(column: Column, row: Row, out: Matrix, numbers: Numbers) -> None:
     """Round toward zero, up or down."""
     register = unpack(numbers)
@@ -69,7 +69,7 @@ def multiply_directed(column: Column, row: Row, out: Matrix, numbers: Numbers) -
             out[i, j] = round_directed(x * row[j], register)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def multiply_other(column: Column, row: Row, out: Matrix, numbers: Numbers, odd: bool) -> None:
     """Round to odd or to nearest away."""
     register = unpack(numbers)
@@ -79,7 +79,7 @@ def multiply_other(column: Column, row: Row, out: Matrix, numbers: Numbers, odd:
             out[i, j] = round_other(x * row[j], register, odd)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_native(left: Flat, right: Flat, out: Flat, rounding_mode: int) -> None:
     """Round as the processor does in one of its modes."""
     set_rounding_mode(rounding_mode)
@@ -88,14 +88,14 @@ def add_native(left: Flat, right: Flat, out: Flat, rounding_mode: int) -> None:
     set_rounding_mode(NEAREST_MODE)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_half(left: Flat, right: Flat, out: Flat) -> None:
     """Round to fp16."""
     for i in range(out.shape[0]):
         out[i] = to_half(left[i] + right[i])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_nearest(left: Flat, right: Flat, out: Flat, numbers: Numbers) -> None:
     """Round to nearest even, where the float's own rounding before does no harm."""
     register = unpack(numbers)
@@ -103,7 +103,7 @@ def add_nearest(left: Flat, right: Flat, out: Flat, numbers: Numbers) -> None:
         out[i] = round_nearest(left[i] + right[i], register)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_nearest_odd(left: Flat, right: Flat, out: Flat, numbers: Numbers) -> None:
     """Round to odd, then to nearest even."""
     register = unpack(numbers)
@@ -111,7 +111,7 @@ def add_nearest_odd(left: Flat, right: Flat, out: Flat, numbers: Numbers) -> Non
         out[i] = round_nearest_limited(add_to_odd(left[i], right[i]), register)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_directed(left: Flat, right: Flat, out: Flat, numbers: Numbers) -> None:
     """Round toward zero, up or down."""
     register = unpack(numbers)
@@ -119,7 +119,7 @@ def add_directed(left: Flat, right: Flat, out: Flat, numbers: Numbers) -> None:
         out[i] = add_directed_step(left[i], right[i], register)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_other(left: Flat, right: Flat, out: Flat, numbers: Numbers, odd: bool) -> None:
     """Round to odd or to nearest away."""
     register = unpack(numbers)
@@ -127,7 +127,7 @@ def add_other(left: Flat, right: Flat, out: Flat, numbers: Numbers, odd: bool) -
         out[i] = round_other(add_to_odd(left[i], right[i]), register, odd)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def tree_native(
     a: Matrix, panel: Matrix, joins: NDArray[np.int64], complete: NDArray[np.bool_], sums: Matrix, rounding_mode: int
 ) -> None:

@@ -8,12 +8,12 @@ One block of a panel of columns stays in the first-level cache while all rows pa
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from simhw.gemm.kernels.aligned_products import PANEL, add_products, add_products_wide, join_products
 from simhw.gemm.kernels.bits import choose, larger_sum, set_rounding_mode, to_half, to_odd
+from simhw.kernel import kernel
 
 ROWS = 4
 """Rows per call of the inner functions."""
@@ -25,7 +25,7 @@ Floats = NDArray[np.float32]
 Exponents = NDArray[np.int8]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def aligned_fast(
     a: Floats,
     a_exponent: Exponents,
@@ -114,7 +114,7 @@ def aligned_fast(
         set_rounding_mode(NEAREST_MODE)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _largest_exponents(a: Exponents, b: Exponents, top: Exponents) -> None:
     depth = a.shape[1]
     whole = depth - depth % 16
@@ -141,7 +141,7 @@ def _largest_exponents(a: Exponents, b: Exponents, top: Exponents) -> None:
                 top[r, j] = larger_sum(top[r, j], x, b[k, j])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _mark_zeros(a: Exponents, b: Exponents, base: int, zero_exponent: int, top: Exponents) -> None:
     """Let zero products take part with their exponent (sums of exponents below zero are theirs)."""
     relative = zero_exponent - base
@@ -152,7 +152,7 @@ def _mark_zeros(a: Exponents, b: Exponents, base: int, zero_exponent: int, top: 
                     top[r, j] = relative
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _align_carried(
     carried: Floats,
     top: Exponents,
@@ -187,7 +187,7 @@ def _align_carried(
     return np.int64(below)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _finish(totals: NDArray[np.float64], unit: Floats, mask: int, carried: Floats) -> None:
     """Round to the register; the rounding mode is toward zero. Totals are integers of either type."""
     bits, kept = carried.view(np.int32), np.int32(mask)
@@ -198,7 +198,7 @@ def _finish(totals: NDArray[np.float64], unit: Floats, mask: int, carried: Float
             bits[r, j] &= kept
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _finish_half(totals: NDArray[np.float64], unit: Floats, carried: Floats) -> None:
     """Round to fp16, to odd before where fp32 does not hold the total; a register that has overflowed stays."""
     for r in range(carried.shape[0]):

@@ -6,9 +6,10 @@ block fit its 53 bits (the planner checks that). Infinities and NaN take part in
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
+
+from simhw.kernel import kernel
 
 PANEL = 128
 ZERO = -8192
@@ -17,7 +18,7 @@ _MARKED = -4096
 """Sums of exponents below this have a marked operand."""
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def aligned_general(
     a: NDArray[np.float64],
     a_exponent: NDArray[np.int16],
@@ -80,7 +81,7 @@ def aligned_general(
                 out[i, j0 + j] = np.float32(carried[j])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _largest_exponent(a: NDArray[np.int16], b: NDArray[np.int16], zero_exponent: int, top: NDArray[np.int16]) -> None:
     zero = np.int16(zero_exponent)
     for j in range(PANEL):
@@ -92,7 +93,7 @@ def _largest_exponent(a: NDArray[np.int16], b: NDArray[np.int16], zero_exponent:
             top[j] = max(top[j], zero if exponent < np.int16(_MARKED) else exponent)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def align_carried(
     carried: NDArray[np.float64],
     top: NDArray[np.int16],
@@ -117,25 +118,25 @@ def align_carried(
         totals[j] = np.trunc(carried[j] * scale[j])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _align_nearest(carried: NDArray[np.float64], scale: NDArray[np.float64], totals: NDArray[np.float64]) -> None:
     for j in range(PANEL):
         totals[j] = np.rint(carried[j] * scale[j])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _add_nearest(a: float, b: NDArray[np.float64], scale: NDArray[np.float64], totals: NDArray[np.float64]) -> None:
     for j in range(PANEL):
         totals[j] += np.rint((a * b[j]) * scale[j])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _add_product(a: float, b: NDArray[np.float64], scale: NDArray[np.float64], totals: NDArray[np.float64]) -> None:
     for j in range(PANEL):
         totals[j] += np.trunc((a * b[j]) * scale[j])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _add_four(
     a0: float,
     a1: float,
@@ -152,7 +153,7 @@ def _add_four(
         totals[j] += low + high
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def round_totals(
     totals: NDArray[np.float64],
     top: NDArray[np.int16],

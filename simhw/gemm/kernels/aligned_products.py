@@ -5,16 +5,17 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
+
+from simhw.kernel import kernel
 
 PANEL = 128
 
 Floats = NDArray[np.float32]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_products(a: Floats, b: Floats, scale: Floats, totals: NDArray[np.int32]) -> None:
     """Add all products, whose sum int32 is known to hold."""
     depth = a.shape[1]
@@ -33,7 +34,7 @@ def add_products(a: Floats, b: Floats, scale: Floats, totals: NDArray[np.int32])
         k += 1
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def join_products(a: Floats, b: Floats, scale: Floats, part: int, totals: NDArray[np.int32]) -> int:
     """Add parts of 8 or 16 products; return something other than zero where a total has overflowed."""
     overflow = 0
@@ -45,7 +46,7 @@ def join_products(a: Floats, b: Floats, scale: Floats, part: int, totals: NDArra
     return overflow
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_products_wide(
     a: Floats, b: Floats, scale: Floats, part: int, totals: NDArray[np.int32], wide: NDArray[np.float64]
 ) -> None:
@@ -63,7 +64,7 @@ def add_products_wide(
                 wide[r, j] += np.float64(totals[r, j])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _add_sixteen(a: Floats, b: Floats, scale: Floats, totals: NDArray[np.int32]) -> None:
     for r in range(a.shape[0]):
         a0, a1, a2, a3 = a[r, 0], a[r, 1], a[r, 2], a[r, 3]
@@ -83,7 +84,7 @@ def _add_sixteen(a: Floats, b: Floats, scale: Floats, totals: NDArray[np.int32])
             totals[r, j] = np.int32(totals[r, j] + (((t0 + t1) + (t2 + t3)) + ((t4 + t5) + (t6 + t7))))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _join_sixteen(a: Floats, b: Floats, scale: Floats, totals: NDArray[np.int32]) -> int:
     overflow = np.int32(0)
     for r in range(a.shape[0]):
@@ -109,7 +110,7 @@ def _join_sixteen(a: Floats, b: Floats, scale: Floats, totals: NDArray[np.int32]
     return np.int64(overflow < 0)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _join_eight(a: Floats, b: Floats, scale: Floats, totals: NDArray[np.int32]) -> int:
     overflow = np.int32(0)
     for r in range(a.shape[0]):
@@ -129,7 +130,7 @@ def _join_eight(a: Floats, b: Floats, scale: Floats, totals: NDArray[np.int32]) 
     return np.int64(overflow < 0)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _add_four(a: Floats, b: Floats, scale: Floats, totals: NDArray[np.int32]) -> None:
     for r in range(a.shape[0]):
         a0, a1, a2, a3 = a[r, 0], a[r, 1], a[r, 2], a[r, 3]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
+
+from simhw.kernel import kernel
 
 PANEL = 128
 NO_PRODUCT = -400
@@ -14,7 +15,7 @@ _MARKED = -4096
 _BEYOND = 2.0**128
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def amd_aligned(
     a: NDArray[np.float64],
     a_exponent: NDArray[np.int16],
@@ -65,7 +66,7 @@ def amd_aligned(
                 out[i, j0 + j] = np.float32(carried[j])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def sum_products(
     a: NDArray[np.float64],
     a_exponent: NDArray[np.int16],
@@ -100,7 +101,7 @@ def sum_products(
             totals[j] += np.trunc(product * scale[j])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def join(
     totals: NDArray[np.float64],
     top: NDArray[np.int64],
@@ -119,7 +120,7 @@ def join(
         totals[j] = np.floor(totals[j] * scale[0, j]) + np.floor(other[j] * scale[1, j])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_carried(
     totals: NDArray[np.float64],
     top: NDArray[np.int64],

@@ -6,11 +6,13 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from simhw.kernel import kernel
+
 PANEL = 128
 SMALLEST_NORMAL = np.float32(2.0**-126)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def flushing_sums(a: NDArray[np.float32], b: NDArray[np.float32], out: NDArray[np.float32], block: int) -> None:
     """Add blocks of 2 or 4 products to ``out`` (m, n), which holds c on entry; operands are (m, k) and (k, n).
 
@@ -37,7 +39,7 @@ def flushing_sums(a: NDArray[np.float32], b: NDArray[np.float32], out: NDArray[n
                 out[i, j0 + j] = carried[j]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_four(a0: float, a1: float, a2: float, a3: float, b: NDArray[np.float32], carried: NDArray[np.float32]) -> None:
     """Set ``carried`` to ``carried + ((p0 + p1) + (p2 + p3))``."""
     for j in range(PANEL):
@@ -46,7 +48,7 @@ def add_four(a0: float, a1: float, a2: float, a3: float, b: NDArray[np.float32],
         carried[j] = _flush(carried[j] + _flush(low + high))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_two(a0: float, a1: float, b: NDArray[np.float32], carried: NDArray[np.float32]) -> None:
     """Set ``carried`` to ``carried + (p0 + p1)``."""
     for j in range(PANEL):

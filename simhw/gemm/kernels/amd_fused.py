@@ -6,10 +6,12 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from simhw.kernel import kernel
+
 PANEL = 128
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def fused_sums(a: NDArray[np.float64], b: NDArray[np.float64], out: NDArray[np.float32]) -> None:
     """Add blocks of four products to ``out`` (m, n), which holds c on entry; operands are (m, k) and (k, n).
 
@@ -34,7 +36,7 @@ def fused_sums(a: NDArray[np.float64], b: NDArray[np.float64], out: NDArray[np.f
                 out[i, j0 + j] = np.float32(carried[j])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_four(
     a0: float,
     a1: float,

@@ -155,6 +155,36 @@ def to_half(typing_context: Any, x: Any) -> Any:  # noqa: ARG001
     return nb.float32(nb.float32), generate
 
 
+@intrinsic
+def pattern_of(typing_context: Any, x: Any) -> Any:  # noqa: ARG001
+    """Return the bits of a float32 as int32."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        return builder.bitcast(arguments[0], ir.IntType(32))
+
+    return nb.int32(nb.float32), generate
+
+
+@intrinsic
+def half_pattern(typing_context: Any, x: Any) -> Any:  # noqa: ARG001
+    """Return the pattern of a float32 rounded to fp16."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        return builder.bitcast(builder.fptrunc(arguments[0], ir.HalfType()), ir.IntType(16))
+
+    return nb.uint16(nb.float32), generate
+
+
+@intrinsic
+def half_value(typing_context: Any, pattern: Any) -> Any:  # noqa: ARG001
+    """Return the float32 that an fp16 pattern stands for."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        return builder.fpext(builder.bitcast(arguments[0], ir.HalfType()), ir.FloatType())
+
+    return nb.float32(nb.uint16), generate
+
+
 NEAREST_EVEN, TOWARD_ZERO, UP, DOWN = 1, 0, 2, 3
 """Rounding modes as C's FLT_ROUNDS and LLVM number them."""
 

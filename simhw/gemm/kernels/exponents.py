@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from simhw.kernel import kernel
 
-@nb.njit(cache=True, nogil=True)
+
+@kernel
 def read_exponents(bits: NDArray[np.int32], minimum: int, mark: int, out: NDArray[np.int16]) -> None:
     """Set ``out`` to the exponents of float32 patterns, at least ``minimum``; zeros, infinities and NaN are marked."""
     least, marked = np.int32(minimum), np.int32(mark)
@@ -18,7 +19,7 @@ def read_exponents(bits: NDArray[np.int32], minimum: int, mark: int, out: NDArra
         out[i] = np.int16(marked if special else exponent)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def exponent_range(exponents: NDArray[np.int16], mark: int) -> tuple[int, int]:
     """Return the smallest and the largest exponent that is not marked (below ``mark``); the first above if none is."""
     low, high = np.int16(32767), np.int16(-32768)
@@ -30,7 +31,7 @@ def exponent_range(exponents: NDArray[np.int16], mark: int) -> tuple[int, int]:
     return np.int64(low), np.int64(high)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def subtract_lowest(exponents: NDArray[np.int16], mark: int, low: int, instead: int, out: NDArray[np.int8]) -> None:
     """Set ``out`` to the exponents less ``low``, or to ``instead`` where they are marked."""
     marked, base, other = np.int16(mark), np.int16(low), np.int16(instead)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import numba as nb
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from simhw.kernel import kernel
 
-@nb.njit(cache=True, nogil=True)
+
+@kernel
 def magnitudes(bits: NDArray[np.uint32]) -> tuple[int, int, int]:
     """Return the largest and the smallest nonzero magnitude and the bits set in any, as bit patterns of float32.
 
@@ -23,3 +26,13 @@ def magnitudes(bits: NDArray[np.uint32]) -> tuple[int, int, int]:
         largest = max(largest, magnitude)
         smallest = min(smallest, np.uint32(magnitude - np.uint32(1)))  # zero becomes the largest pattern
     return np.int64(largest), np.int64(smallest) + 1, np.int64(occupied)
+
+
+@kernel
+def has_nan(values: NDArray[Any]) -> bool:
+    """Return whether a flat array holds a NaN."""
+    found = np.uint32(0)
+    for i in range(values.shape[0]):
+        value = values[i]
+        found = np.uint32(found | np.uint32(value != value))
+    return found != 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
+
+from simhw.kernel import kernel
 
 Sums = NDArray[np.float64]
 
@@ -12,7 +13,7 @@ FLOOR, TOWARD_ZERO, NEAREST_UP = 0, 1, 2
 """What becomes of low bits that are cut."""
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_wrapping(total: NDArray[np.int64], terms: Sums, bits: int, term_bits: int) -> None:
     """Add ``terms``, each wrapped to ``term_bits``, to registers of ``bits`` bits that wrap."""
     shift, term_shift = np.int64(64 - bits), np.int64(64 - term_bits)
@@ -21,7 +22,7 @@ def add_wrapping(total: NDArray[np.int64], terms: Sums, bits: int, term_bits: in
         total[i] = (total[i] + term) << shift >> shift
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_clamped(total: NDArray[np.int64], terms: Sums, bits: int) -> None:
     """Add ``terms`` to registers of ``bits`` bits that saturate."""
     high = (np.int64(1) << np.int64(bits - 1)) - 1
@@ -30,7 +31,7 @@ def add_clamped(total: NDArray[np.int64], terms: Sums, bits: int) -> None:
         total[i] = min(max(total[i] + np.int64(terms[i]), low), high)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_cut(total: NDArray[np.int64], terms: Sums, bits: int, cut: int, low: int, high: int, chunk_only: bool) -> None:
     """Add ``terms`` to ``total`` and cut low bits: of each term first (``chunk_only``), or of the sum.
 

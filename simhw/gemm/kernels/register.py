@@ -12,23 +12,23 @@ of the float is the last bit of the register: to nearest even, by the float's ow
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from simhw.gemm.kernels.bits import choose, has_odd_pattern, power_below, to_odd, with_sign
+from simhw.kernel import kernel
 
 Register = tuple[float, float, float, float, float, float, float, float, float, float]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def unpack(numbers: NDArray[np.float64]) -> Register:
     """Return the numbers one by one: kept in an array, they would be loaded again after every store."""
     n = numbers
     return n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def round_nearest(value: float, register: Register) -> float:
     """Return ``value`` rounded to nearest even; infinity, or the limit, past the largest number.
 
@@ -40,27 +40,27 @@ def round_nearest(value: float, register: Register) -> float:
     return with_sign(rounded * up * down, value)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def round_nearest_bounded(value: float, register: Register) -> float:
     """The same where no value reaches the power of two past the largest number."""
     large = max(power_below(value), register[0]) * register[2]
     return with_sign((value + large) - large, value)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def limit(rounded: float, value: float, register: Register) -> float:
     """Return what is left of a rounded value on either side of the range; NaN (of infinities that met) stays."""
     return choose(value == value, with_sign(min(max(rounded, register[6]), register[7]), value), value)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def round_nearest_limited(value: float, register: Register) -> float:
     """The same for registers that may saturate."""
     rounded = round_nearest(value, register)
     return limit(rounded, value, register)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def round_directed(value: float, register: Register) -> float:
     """Return ``value``, exact or rounded to odd, rounded toward zero, up or down."""
     low, high, spread, up, down, unit, _, _, upward, one = register
@@ -74,7 +74,7 @@ def round_directed(value: float, register: Register) -> float:
     return limit((rounded + step) * up * down, value, register)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def round_other(value: float, register: Register, odd: bool) -> float:
     """Return ``value``, exact or rounded to odd, rounded to odd, or to nearest with ties away from zero."""
     low, high, spread, up, down, unit, _, _, _, one = register
@@ -92,7 +92,7 @@ def round_other(value: float, register: Register, odd: bool) -> float:
     return limit((rounded + step) * up * down, value, register)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_to_odd(left: float, right: float) -> float:
     """Return ``left + right`` rounded to odd; an infinite term stays infinite."""
     total = left + right
@@ -100,7 +100,7 @@ def add_to_odd(left: float, right: float) -> float:
     return to_odd(total, (left - (total - part)) + (right - part))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_directed(left: float, right: float, register: Register) -> float:
     """Return the sum rounded toward zero, up or down; rounding down, terms that cancel leave minus zero."""
     total = add_to_odd(left, right)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from simhw.kernel import kernel
 
-@nb.njit(cache=True, nogil=True)
+
+@kernel
 def round_twice(
     sums: NDArray[np.int64], multiplier: NDArray[np.int64], shift: NDArray[np.int64], out: NDArray[np.int64]
 ) -> None:
@@ -24,7 +25,7 @@ def round_twice(
             out[i, j] = (high + half - negative) >> right
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def round_once(
     sums: NDArray[np.int64], multiplier: NDArray[np.int64], shift: NDArray[np.int64], out: NDArray[np.int64]
 ) -> None:
@@ -35,7 +36,7 @@ def round_once(
             out[i, j] = (sums[i, j] * multiplier[j] + half) >> shift[j]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def scale_in_float(sums: NDArray[np.int64], scale: NDArray[np.float32], out: NDArray[np.int64]) -> None:
     """Round the sum to fp32, the product to fp32, and that to the nearest integer, ties to even each time."""
     for i in range(sums.shape[0]):
@@ -44,7 +45,7 @@ def scale_in_float(sums: NDArray[np.int64], scale: NDArray[np.float32], out: NDA
             out[i, j] = np.int64(np.rint(np.float64(product)))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def scale_in_double(sums: NDArray[np.int64], scale: NDArray[np.float32], out: NDArray[np.int64]) -> None:
     """Round the product to fp64 and that to the nearest integer, ties to even."""
     for i in range(sums.shape[0]):
@@ -52,7 +53,7 @@ def scale_in_double(sums: NDArray[np.int64], scale: NDArray[np.float32], out: ND
             out[i, j] = np.int64(np.rint(np.float64(sums[i, j]) * np.float64(scale[j])))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def shift_to_even(sums: NDArray[np.int64], shift: NDArray[np.int64], out: NDArray[np.int64]) -> None:
     """Shift right by ``shift`` >= 0, ties to even."""
     for i in range(sums.shape[0]):

@@ -1,172 +1,107 @@
-"""Chains of fused multiply-adds in a register: one rounding per product, k in order.
+"""Chains of fused multiply-adds in a register rounded to nearest even: one rounding per product, k in order.
 
-Operands are ``a`` (m, k) and a panel of b (k, PANEL); ``sums`` (m, PANEL) holds the registers. Products are exact in
-the loop's floats. Several products per pass keep the registers of the columns in the processor's.
+``a`` and ``b`` are packed, ``sums`` are (m, n), see ``tiles.py``. Products are exact in the loop's floats, and so is
+each sum, or its rounding there does no harm (the planner's proof). ``numbers`` are those of ``register.py``, which says
+how one addition and one subtraction of a large power of two round.
 """
 
 from __future__ import annotations
 
-import numba as nb
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.gemm.kernels.bits import fused_multiply_add, set_rounding_mode, to_half
-from simhw.gemm.kernels.register import (
-    add_directed,
-    add_to_odd,
-    round_nearest,
-    round_nearest_bounded,
-    round_nearest_limited,
-    round_other,
-    unpack,
-)
+from simhw.gemm.kernels.bits import half_pattern, half_value
+from simhw.gemm.kernels.tiles import multiply_add
+from simhw.gemm.kernels.vectors import HALF
+from simhw.kernel import kernel
 
-PANEL = 128
-NEAREST_MODE = 1
+Floats = NDArray[np.float32]
+Halves = NDArray[np.uint16]
+_EXPONENTS = {4: 0x7F800000, 8: 0x7FF0000000000000}
+"""The exponent's bits, by the bytes of a float."""
 
 
-@nb.njit(cache=True, nogil=True)
-def sum_half(a: NDArray[np.float32], panel: NDArray[np.float32], sums: NDArray[np.float32]) -> None:
+def _half(v: Any, x: Any, y: Any, s: Any) -> Any:
+    return v.to_half(v.fma(x, y, s))
+
+
+def _fused_half(v: Any, x: Any, y: Any, s: Any) -> Any:
+    return v.fma(x, y, s)
+
+
+def _power_below(v: Any, value: Any) -> Any:
+    return v.bits(value, "and_", _EXPONENTS[v.size(value)])
+
+
+def _to_precision(v: Any, value: Any, power: Any, spread: Any) -> Any:
+    """Return ``value + large - large`` with ``large = power * spread``, in two instructions."""
+    return v.fma(v.negative(power), spread, v.fma(power, spread, value))
+
+
+def _free(v: Any, x: Any, y: Any, s: Any, low: Any, high: Any, spread: Any) -> Any:  # noqa: ARG001
+    exact = v.fma(x, y, s)
+    return _to_precision(v, exact, _power_below(v, exact), spread)
+
+
+def _bounded(v: Any, x: Any, y: Any, s: Any, low: Any, high: Any, spread: Any) -> Any:  # noqa: ARG001
+    exact = v.fma(x, y, s)
+    power = v.largest(_power_below(v, exact), low)
+    return v.copy_sign(_to_precision(v, exact, power, spread), exact)
+
+
+def _nearest(v: Any, x: Any, y: Any, s: Any, low: Any, high: Any, spread: Any, up: Any, down: Any) -> Any:
+    exact = v.fma(x, y, s)
+    power = v.least(v.largest(_power_below(v, exact), low), high)
+    rounded = _to_precision(v, exact, power, spread)
+    return v.copy_sign(v.product(v.product(rounded, up), down), exact)
+
+
+_sum_half, _sum_half_fused = multiply_add(_half), multiply_add(_fused_half, kind=HALF)
+_sum_free, _sum_bounded, _sum_nearest = multiply_add(_free, 3), multiply_add(_bounded, 3), multiply_add(_nearest, 5)
+
+
+@kernel
+def sum_half(a: Floats, b: Floats, sums: Floats, numbers: Floats) -> None:
     """Additions in fp32, each rounded to fp16 by the processor's own conversion."""
-    depth = a.shape[1]
-    whole = depth - depth % 8
-    for i in range(a.shape[0]):
-        for k in range(0, whole, 8):
-            a0, a1, a2, a3 = a[i, k], a[i, k + 1], a[i, k + 2], a[i, k + 3]
-            a4, a5, a6, a7 = a[i, k + 4], a[i, k + 5], a[i, k + 6], a[i, k + 7]
-            for j in range(PANEL):
-                s = sums[i, j]
-                s = to_half(fused_multiply_add(a0, panel[k, j], s))
-                s = to_half(fused_multiply_add(a1, panel[k + 1, j], s))
-                s = to_half(fused_multiply_add(a2, panel[k + 2, j], s))
-                s = to_half(fused_multiply_add(a3, panel[k + 3, j], s))
-                s = to_half(fused_multiply_add(a4, panel[k + 4, j], s))
-                s = to_half(fused_multiply_add(a5, panel[k + 5, j], s))
-                s = to_half(fused_multiply_add(a6, panel[k + 6, j], s))
-                s = to_half(fused_multiply_add(a7, panel[k + 7, j], s))
-                sums[i, j] = s
-        for k in range(whole, depth):
-            x = a[i, k]
-            for j in range(PANEL):
-                sums[i, j] = to_half(fused_multiply_add(x, panel[k, j], sums[i, j]))
+    _sum_half(a, b, sums, numbers)
 
 
-@nb.njit(cache=True, nogil=True)
-def sum_nearest(
-    a: NDArray[np.float32], panel: NDArray[np.float32], sums: NDArray[np.float32], numbers: NDArray[np.float32]
-) -> None:
-    """Any register, to nearest even, where the float's own rounding before does no harm."""
-    register = unpack(numbers)
-    depth = a.shape[1]
-    whole = depth - depth % 4
-    for i in range(a.shape[0]):
-        for k in range(0, whole, 4):
-            a0, a1, a2, a3 = a[i, k], a[i, k + 1], a[i, k + 2], a[i, k + 3]
-            for j in range(PANEL):
-                s = sums[i, j]
-                s = round_nearest(fused_multiply_add(a0, panel[k, j], s), register)
-                s = round_nearest(fused_multiply_add(a1, panel[k + 1, j], s), register)
-                s = round_nearest(fused_multiply_add(a2, panel[k + 2, j], s), register)
-                s = round_nearest(fused_multiply_add(a3, panel[k + 3, j], s), register)
-                sums[i, j] = s
-        for k in range(whole, depth):
-            x = a[i, k]
-            for j in range(PANEL):
-                sums[i, j] = round_nearest(fused_multiply_add(x, panel[k, j], sums[i, j]), register)
+@kernel
+def sum_half_fused(a: NDArray[np.uint32], b: Halves, sums: Halves, numbers: Halves) -> None:
+    """The processor's own fused multiply-adds in fp16; every word of ``a`` holds a pattern twice."""
+    _sum_half_fused(a, b, sums, numbers)
 
 
-@nb.njit(cache=True, nogil=True)
-def sum_nearest_bounded(
-    a: NDArray[np.float32], panel: NDArray[np.float32], sums: NDArray[np.float32], numbers: NDArray[np.float32]
-) -> None:
+@kernel
+def sum_nearest(a: Floats, b: Floats, sums: Floats, numbers: Floats) -> None:
+    """Any register."""
+    _sum_nearest(a, b, sums, numbers)
+
+
+@kernel
+def sum_nearest_bounded(a: Floats, b: Floats, sums: Floats, numbers: Floats) -> None:
     """The same where no sum overflows."""
-    register = unpack(numbers)
-    depth = a.shape[1]
-    whole = depth - depth % 4
-    for i in range(a.shape[0]):
-        for k in range(0, whole, 4):
-            a0, a1, a2, a3 = a[i, k], a[i, k + 1], a[i, k + 2], a[i, k + 3]
-            for j in range(PANEL):
-                s = sums[i, j]
-                s = round_nearest_bounded(fused_multiply_add(a0, panel[k, j], s), register)
-                s = round_nearest_bounded(fused_multiply_add(a1, panel[k + 1, j], s), register)
-                s = round_nearest_bounded(fused_multiply_add(a2, panel[k + 2, j], s), register)
-                s = round_nearest_bounded(fused_multiply_add(a3, panel[k + 3, j], s), register)
-                sums[i, j] = s
-        for k in range(whole, depth):
-            x = a[i, k]
-            for j in range(PANEL):
-                sums[i, j] = round_nearest_bounded(fused_multiply_add(x, panel[k, j], sums[i, j]), register)
+    _sum_bounded(a, b, sums, numbers)
 
 
-@nb.njit(cache=True, nogil=True)
-def sum_nearest_odd(
-    a: NDArray[np.float32], panel: NDArray[np.float32], sums: NDArray[np.float32], numbers: NDArray[np.float32]
-) -> None:
-    """The same for any exact products: sums are rounded to odd first. Saturates where the register does."""
-    register = unpack(numbers)
-    depth = a.shape[1]
-    whole = depth - depth % 2
-    for i in range(a.shape[0]):
-        for k in range(0, whole, 2):
-            x, y = a[i, k], a[i, k + 1]
-            for j in range(PANEL):
-                s = round_nearest_limited(add_to_odd(sums[i, j], x * panel[k, j]), register)
-                sums[i, j] = round_nearest_limited(add_to_odd(s, y * panel[k + 1, j]), register)
-        for k in range(whole, depth):
-            x = a[i, k]
-            for j in range(PANEL):
-                sums[i, j] = round_nearest_limited(add_to_odd(sums[i, j], x * panel[k, j]), register)
+@kernel
+def sum_nearest_free(a: Floats, b: Floats, sums: Floats, numbers: Floats) -> None:
+    """The same where also every sum is a multiple of the smallest subnormal number, and none is minus zero."""
+    _sum_free(a, b, sums, numbers)
 
 
-@nb.njit(cache=True, nogil=True)
-def sum_directed(
-    a: NDArray[np.float32], panel: NDArray[np.float32], sums: NDArray[np.float32], numbers: NDArray[np.float32]
-) -> None:
-    """Any register, toward zero, up or down."""
-    register = unpack(numbers)
-    for i in range(a.shape[0]):
-        for k in range(a.shape[1]):
-            x = a[i, k]
-            for j in range(PANEL):
-                sums[i, j] = add_directed(sums[i, j], x * panel[k, j], register)
+@kernel
+def to_halves(values: Floats, repeated: int, out: Halves) -> None:
+    """Set flat ``out`` to patterns of fp16 values times ``repeated`` (1, or 0x10001 for two to a word)."""
+    factor = out.dtype.type(repeated)
+    for i in range(out.shape[0]):
+        out[i] = out.dtype.type(half_pattern(values[i]) * factor)
 
 
-@nb.njit(cache=True, nogil=True)
-def sum_other(
-    a: NDArray[np.float32],
-    panel: NDArray[np.float32],
-    sums: NDArray[np.float32],
-    numbers: NDArray[np.float32],
-    odd: bool,
-) -> None:
-    """Any register, to odd, or to nearest with ties away from zero."""
-    register = unpack(numbers)
-    for i in range(a.shape[0]):
-        for k in range(a.shape[1]):
-            x = a[i, k]
-            for j in range(PANEL):
-                sums[i, j] = round_other(add_to_odd(sums[i, j], x * panel[k, j]), register, odd)
-
-
-@nb.njit(cache=True, nogil=True)
-def sum_native(
-    a: NDArray[np.float32], panel: NDArray[np.float32], sums: NDArray[np.float32], rounding_mode: int
-) -> None:
-    """The processor's own fused multiply-adds in one of its rounding modes."""
-    depth = a.shape[1]
-    whole = depth - depth % 4
-    set_rounding_mode(rounding_mode)
-    for i in range(a.shape[0]):
-        for k in range(0, whole, 4):
-            a0, a1, a2, a3 = a[i, k], a[i, k + 1], a[i, k + 2], a[i, k + 3]
-            for j in range(PANEL):
-                s = fused_multiply_add(a0, panel[k, j], sums[i, j])
-                s = fused_multiply_add(a1, panel[k + 1, j], s)
-                s = fused_multiply_add(a2, panel[k + 2, j], s)
-                sums[i, j] = fused_multiply_add(a3, panel[k + 3, j], s)
-        for k in range(whole, depth):
-            x = a[i, k]
-            for j in range(PANEL):
-                sums[i, j] = fused_multiply_add(x, panel[k, j], sums[i, j])
-    set_rounding_mode(NEAREST_MODE)
+@kernel
+def from_halves(patterns: Halves, out: Floats) -> None:
+    """Set flat ``out`` to what fp16 patterns stand for."""
+    for i in range(out.shape[0]):
+        out[i] = half_value(patterns[i])

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.gemm.kernels.bits import add_product_saturating, clamp_from_zero, fused_multiply_add, mark_difference
+from simhw.gemm.kernels.bits import clamp_from_zero, fused_multiply_add, mark_difference
+from simhw.kernel import kernel
 
 PANEL = 128
 CHUNK = 64
@@ -21,7 +21,7 @@ CHUNK = 64
 Floats = NDArray[np.float32]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def row_norms(a: Floats, zero: float) -> Floats:
     """Return the norm of every chunk of every row: (m, chunks)."""
     m, depth = a.shape
@@ -42,7 +42,7 @@ def row_norms(a: Floats, zero: float) -> Floats:
     return norms
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def saturate(
     a: Floats, norms: Floats, panel: Floats, sums: Floats, marks: NDArray[np.int32], bounds: Floats, marking: bool
 ) -> int:
@@ -79,7 +79,7 @@ def saturate(
     return clamped
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _column_norms(panel: Floats, norms: Floats, factor: float) -> None:
     for j in range(PANEL):
         norms[j] = 0
@@ -90,7 +90,7 @@ def _column_norms(panel: Floats, norms: Floats, factor: float) -> None:
         norms[j] = math.sqrt(norms[j]) * factor
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _may_reach(norms: Floats, columns: Floats, sums: Floats, limit: float) -> bool:
     reached = np.int32(0)
     for r in range(4):
@@ -100,7 +100,7 @@ def _may_reach(norms: Floats, columns: Floats, sums: Floats, limit: float) -> bo
     return reached != 0
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _plain(a: Floats, panel: Floats, sums: Floats) -> None:
     depth = a.shape[1]
     whole = depth - depth % 4
@@ -122,13 +122,13 @@ def _plain(a: Floats, panel: Floats, sums: Floats) -> None:
                 sums[r, j] = fused_multiply_add(x, panel[k, j], sums[r, j])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _four(a0: float, a1: float, a2: float, a3: float, x0: float, x1: float, x2: float, x3: float, s: float) -> float:
     low: float = fused_multiply_add(a1, x1, fused_multiply_add(a0, x0, s))
     return fused_multiply_add(a3, x3, fused_multiply_add(a2, x2, low))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _clamped(a: Floats, panel: Floats, sums: Floats, bounds: Floats) -> None:
     """Clamp by integer comparisons, which share no unit with the multiplications: sums less the lowest value."""
     low, top = bounds[0], bounds[1] - bounds[0]
@@ -159,7 +159,7 @@ def _clamped(a: Floats, panel: Floats, sums: Floats, bounds: Floats) -> None:
             sums[r, j] += low
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _clamped_marking(a: Floats, panel: Floats, sums: Floats, marks: NDArray[np.int32], bounds: Floats) -> None:
     low, high = bounds[0], bounds[1]
     depth = a.shape[1]
@@ -190,31 +190,7 @@ def _clamped_marking(a: Floats, panel: Floats, sums: Floats, marks: NDArray[np.i
                 sums[r, j] = s
 
 
-@nb.njit(cache=True, nogil=True)
-def saturate_int16(a: NDArray[np.int16], panel: NDArray[np.int16], sums: NDArray[np.int16]) -> None:
-    """Add products in saturating 16-bit integers, the processor's own: clamping costs nothing."""
-    depth = a.shape[1]
-    whole = depth - depth % 8
-    for i in range(a.shape[0]):
-        for k in range(0, whole, 8):
-            a0, a1, a2, a3 = a[i, k], a[i, k + 1], a[i, k + 2], a[i, k + 3]
-            a4, a5, a6, a7 = a[i, k + 4], a[i, k + 5], a[i, k + 6], a[i, k + 7]
-            for j in range(PANEL):
-                s = add_product_saturating(sums[i, j], a0, panel[k, j])
-                s = add_product_saturating(s, a1, panel[k + 1, j])
-                s = add_product_saturating(s, a2, panel[k + 2, j])
-                s = add_product_saturating(s, a3, panel[k + 3, j])
-                s = add_product_saturating(s, a4, panel[k + 4, j])
-                s = add_product_saturating(s, a5, panel[k + 5, j])
-                s = add_product_saturating(s, a6, panel[k + 6, j])
-                sums[i, j] = add_product_saturating(s, a7, panel[k + 7, j])
-        for k in range(whole, depth):
-            x = a[i, k]
-            for j in range(PANEL):
-                sums[i, j] = add_product_saturating(sums[i, j], x, panel[k, j])
-
-
-@nb.njit(cache=True, nogil=True)
+@kernel
 def saturate_pairs(a: Floats, panel: Floats, sums: Floats, bounds: Floats) -> None:
     """Add the sums of two products at a time, each clamped to ``bounds``, to ``sums``; k is even."""
     low, high = bounds[0], bounds[1]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from simhw.gemm.kernels.bits import pattern_of, to_half
+from simhw.kernel import kernel
 
-@nb.njit(cache=True, nogil=True)
+
+@kernel
 def add_scaled(
     sums: NDArray[np.float64],
     unit: np.float32,
@@ -27,7 +29,7 @@ def add_scaled(
             _add_row(sums[i], unit, a_scale[i], b_scale, out[i])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _set_row(
     sums: NDArray[np.float64],
     unit: np.float32,
@@ -39,7 +41,7 @@ def _set_row(
         out[j] = (np.float32(sums[j]) * unit) * (scale * b_scale[j])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _add_row(
     sums: NDArray[np.float64],
     unit: np.float32,
@@ -51,22 +53,77 @@ def _add_row(
         out[j] += (np.float32(sums[j]) * unit) * (scale * b_scale[j])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def finish(
+    sums: NDArray[np.float32],
+    unit: np.float32,
+    a_scale: NDArray[np.float32],
+    b_scale: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    has_bias: bool,
+    largest: np.float32,
+    rounding: int,
+    values: NDArray[np.float32],
+    beyond: NDArray[np.int64],
+) -> int:
+    """Set ``values`` (m, n) to ``fp32(sums) * unit`` times the row scale, times the column scale, plus the bias.
+
+    Then round (see ``KEPT`` and others), count results beyond ``largest`` per row; return how many are NaN. ``sums``
+    must not be the memory of ``values``.
+    """
+    nans = 0
+    for i in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            values[i, j] = np.float32(sums[i, j]) * unit
+        nans += _finish_row(values[i], a_scale[i], b_scale, bias, has_bias, largest, rounding, beyond[i : i + 1])
+    return nans
+
+
+@kernel
+def finish_floats(
     values: NDArray[np.float32],
     a_scale: NDArray[np.float32],
     b_scale: NDArray[np.float32],
     bias: NDArray[np.float32],
     has_bias: bool,
     largest: np.float32,
+    rounding: int,
     beyond: NDArray[np.int64],
-) -> None:
-    """Multiply by the row scale, then by the column scale, add the bias; count results beyond ``largest`` per row."""
+) -> int:
+    """Do the same in place."""
+    nans = 0
     for i in range(values.shape[0]):
-        beyond[i] = _finish_row(values[i], a_scale[i], b_scale, bias, has_bias, largest)
+        nans += _finish_row(values[i], a_scale[i], b_scale, bias, has_bias, largest, rounding, beyond[i : i + 1])
+    return nans
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
+def finish_words(
+    words: NDArray[np.int32],
+    unit: np.float32,
+    a_scale: NDArray[np.float32],
+    b_scale: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    has_bias: bool,
+    largest: np.float32,
+    rounding: int,
+    beyond: NDArray[np.int64],
+) -> int:
+    """Do the same with int32 sums, whose place the float32 patterns of the results take."""
+    values = words.view(np.float32)
+    nans = 0
+    for i in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            words[i, j] = pattern_of(np.float32(words[i, j]) * unit)
+        nans += _finish_row(values[i], a_scale[i], b_scale, bias, has_bias, largest, rounding, beyond[i : i + 1])
+    return nans
+
+
+KEPT, HALF, UPPER_HALF = 0, 1, 2
+"""How ``finish`` rounds: not at all; to fp16 or to bf16, values beyond the largest number becoming that number."""
+
+
+@kernel
 def _finish_row(
     values: NDArray[np.float32],
     scale: np.float32,
@@ -74,13 +131,44 @@ def _finish_row(
     bias: NDArray[np.float32],
     has_bias: bool,
     largest: np.float32,
+    rounding: int,
+    beyond: NDArray[np.int64],
 ) -> int:
     for j in range(values.shape[0]):
         values[j] = (values[j] * scale) * b_scale[j]
     if has_bias:
         for j in range(values.shape[0]):
             values[j] = values[j] + bias[j]
-    count = 0
+    count = np.int32(0)
     for j in range(values.shape[0]):
-        count += abs(values[j]) > largest
-    return count
+        count = np.int32(count + np.int32(abs(values[j]) > largest))
+    beyond[0] = count
+    if rounding == HALF:
+        return _round_half(values, largest)
+    if rounding == UPPER_HALF:
+        return _round_upper_half(values, largest)
+    return 0
+
+
+@kernel
+def _round_half(values: NDArray[np.float32], largest: np.float32) -> int:
+    nans = np.int32(0)
+    for j in range(values.shape[0]):
+        value = values[j]
+        nans = np.int32(nans + np.int32(value != value))
+        values[j] = to_half(min(max(value, -largest), largest))
+    return np.int64(nans)
+
+
+@kernel
+def _round_upper_half(values: NDArray[np.float32], largest: np.float32) -> int:
+    bits = values.view(np.uint32)
+    nans = np.int32(0)
+    for j in range(values.shape[0]):
+        value = values[j]
+        nans = np.int32(nans + np.int32(value != value))
+        values[j] = min(max(value, -largest), largest)
+    for j in range(bits.shape[0]):
+        odd = np.uint32((bits[j] >> np.uint32(16)) & np.uint32(1))
+        bits[j] = np.uint32(np.uint32(bits[j] + np.uint32(0x7FFF)) + odd) & np.uint32(0xFFFF0000)
+    return np.int64(nans)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from simhw.gemm.kernels.aligned_general import PANEL, ZERO, align_carried, round_totals
+from simhw.kernel import kernel
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def scaled_groups(
     a: NDArray[np.float32],
     a_significand: NDArray[np.float64],
@@ -93,7 +93,7 @@ def scaled_groups(
                 out[i, j0 + j] = np.float32(carried[j])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def add_group(a: NDArray[np.float32], b: NDArray[np.float32], sums: NDArray[np.float32]) -> None:
     """Set ``sums`` to the products' sums: exact, so that their order is free."""
     depth = b.shape[0]
@@ -112,7 +112,7 @@ def add_group(a: NDArray[np.float32], b: NDArray[np.float32], sums: NDArray[np.f
             sums[j] += x * b[k, j]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _place(
     a_exponent: int,
     a_nonzero: int,
@@ -131,7 +131,7 @@ def _place(
         top[j] = max(top[j], place[j])
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _add_term(
     sums: NDArray[np.float32],
     a_significand: float,

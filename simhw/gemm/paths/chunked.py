@@ -72,7 +72,7 @@ def run(
         chosen = plan_sum(accumulator.inner, x.shape[2], *extents)
         sums: NDArray[Any] = group_sums(chosen, accumulator.inner, x, y, extents)
         added = np.empty_like(total)
-        if sums.dtype == np.int64:
+        if sums.dtype.kind == "i":
             sums = np.ldexp(sums.astype(np.float64), extents[0].unit + extents[1].unit)
         kernels.add(total, sums.astype(kernels.float_type), added)
         total = added

@@ -11,9 +11,9 @@ from simhw.accumulators import Accumulator, Exact
 from simhw.errors import InputError
 from simhw.gemm.extent import Extent
 from simhw.gemm.operand import Values
-from simhw.gemm.paths.int8 import INT8, dot
+from simhw.gemm.paths.int8 import INT8, INT8_GROUPS, dot
 from simhw.gemm.plan import Plan, Sums
-from simhw.gemm.threads import over_rows
+from simhw.gemm.tiles import over_scaled_tiles
 
 FLOAT32_INTEGERS = 24
 FLOAT64_INTEGERS = 53
@@ -54,15 +54,18 @@ def plan(accumulator: Accumulator, k: int, a: Extent, b: Extent) -> Plan:  # noq
     )
 
 
-def plan_int8(k: int, a: Extent, b: Extent) -> Plan | None:
-    """Return the plan for operands that are int8 whatever their codes, None where int32 might not hold the sum."""
-    bits = (k * a.largest * b.largest).bit_length()
+def plan_int8(k: int, a: Extent, b: Extent, *, scaled: bool = False) -> Plan | None:
+    """Return the plan for operands that are int8 whatever their codes, None where int32 might not hold the sum.
+
+    ``scaled``: for groups whose sums are scaled and added at once.
+    """
+    bits = (k * (a.largest + 128) * b.largest).bit_length() if scaled else (k * a.largest * b.largest).bit_length()
     if bits > INT32_INTEGERS:
         return None
     return Plan(
-        kernel=INT8,
+        kernel=INT8_GROUPS if scaled else INT8,
         why=f"operands are int8 in units of 2^{a.unit} and 2^{b.unit}, sums stay below 2^{bits}: exact in int32;"
-        " the library's products were checked in this process",
+        " the products were checked in this process",
     )
 
 
@@ -124,14 +127,9 @@ def block_sums(
     from simhw.gemm.kernels.blocks import scaled_blocks
 
     kind = np.dtype(np.float32 if plan.kernel == BLOCK_FP32 else np.float64)
-    x: Any = np.ascontiguousarray(a, kind)
-    y: Any = np.ascontiguousarray(b, kind)
-    sx = np.ascontiguousarray(scales[0], np.float32)
-    sy = np.ascontiguousarray(scales[1], np.float32)
-    out = np.empty((x.shape[0], x.shape[1], y.shape[1]), np.float32)
+    x, y = (np.ascontiguousarray(v, kind) for v in (a, b))
 
-    def work(i: int, first: int, last: int) -> None:
-        scaled_blocks(x[i, first:last], y[i], sx[i, first:last], sy[i], group_size, out[i, first:last])
+    def zeros(panel: NDArray[Any], groups: int, _: int) -> NDArray[Any]:
+        return np.zeros((panel.shape[0], groups, panel.shape[2]), kind)
 
-    over_rows(work, x.shape[0], x.shape[1])
-    return out
+    return over_scaled_tiles(scaled_blocks, (x, y), scales, zeros, group_size, 1.0)

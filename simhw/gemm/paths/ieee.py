@@ -12,7 +12,7 @@ from simhw.gemm.operand import Values
 from simhw.gemm.plan import Plan, Sums
 from simhw.gemm.register_sums import RegisterKernels, chain_sums, tree_sums
 from simhw.gemm.registers import Terms, choose_arithmetic, fits, product_terms, with_addend
-from simhw.gemm.threads import over_rows
+from simhw.gemm.tiles import over_tiles
 
 SEQUENTIAL_FMA = "sequential_fma"
 """Numba: fp32 fused multiply-adds, k in order, columns in parallel."""
@@ -74,9 +74,5 @@ def _sequential(a: Values, b: Values, c: NDArray[np.float32] | None) -> NDArray[
     x = np.ascontiguousarray(a, np.float32)
     y = np.ascontiguousarray(b, np.float32)
     out = np.zeros((x.shape[0], x.shape[1], y.shape[1]), np.float32) if c is None else c.copy()
-    over_rows(
-        lambda i, first, last: sequential_fma(x[i, first:last], y[i], out[i, first:last]),
-        x.shape[0],
-        x.shape[1],
-    )
+    over_tiles(sequential_fma, x, y, out)
     return out

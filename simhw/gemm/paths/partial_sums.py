@@ -64,6 +64,6 @@ def run(
         x, y = (v[:, :, first : first + accumulator.every] for v in (a, b))
         chosen = saturate.plan(inner, x.shape[2], *extents)
         sums = saturate.run(chosen, inner, x, y, extents, None)
-        units = sums if sums.dtype == np.int64 else np.ldexp(sums, -unit)
+        units = sums if sums.dtype.kind == "i" else np.ldexp(sums, -unit)
         add_clamped(flat, units.astype(np.float64).reshape(-1), accumulator.outer_bits)
     return total

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from simhw.accumulators import Accumulator, Saturate
 from simhw.errors import InputError
+from simhw.gemm import upper_bits
 from simhw.gemm.extent import Extent
 from simhw.gemm.integer_sums import (
     FLOAT32_INTEGERS,
@@ -22,35 +22,20 @@ from simhw.gemm.integer_sums import (
 )
 from simhw.gemm.operand import Values
 from simhw.gemm.panels import DEPTH, PANEL, ROW_STEP, over_panels
-from simhw.gemm.plan import Plan, Sums
+from simhw.gemm.plan import Plan, Sums, Tally
+from simhw.gemm.upper_bits import INT16_BITS, INT32_BITS
 
 SATURATE_INT16 = "saturate_int16"
 """Numba: saturating 16-bit integers, the register in their upper bits."""
+SATURATE_INT32 = "saturate_int32"
+"""Numba: saturating 32-bit sums of 16-bit products, the register in their upper bits."""
 SATURATE_FP32 = "saturate_fp32"
 """Numba: integers in fp32, clamped where the norms of a chunk's rows and columns do not rule saturation out."""
 SATURATE_FP64 = "saturate_fp64"
 """Numba: the same in fp64."""
 
-INT16_BITS = 16
 COVER = 1e-5
 """Relative margin of a certificate for the rounding of norms: 64 squares and a root in fp32 are off by 4e-6 at most."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Saturated:
-    """Sums with what happened on the way.
-
-    Attributes:
-        sums: ``(batch, m, n)``, values of the register times its unit.
-        saturated: outputs that were clamped at least once; 0 unless counted.
-        clamped_steps: steps of four rows, one panel of columns and one chunk of k that ran the clamping kernel.
-        steps: all such steps; 0 where BLAS ran.
-    """
-
-    sums: Sums
-    saturated: int
-    clamped_steps: int
-    steps: int
 
 
 def plan(accumulator: Accumulator, k: int, a: Extent, b: Extent) -> Plan:
@@ -61,11 +46,9 @@ def plan(accumulator: Accumulator, k: int, a: Extent, b: Extent) -> Plan:
     if k * product <= high:
         return plan_exact(k, a, b, f"{k} products of at most {product} cannot reach {high}: nothing saturates")
     if product << (INT16_BITS - min(accumulator.bits, INT16_BITS)) < 1 << (INT16_BITS - 1) and accumulator.bits <= 16:
-        return Plan(
-            kernel=SATURATE_INT16,
-            why=f"in the upper {accumulator.bits} of 16 bits the register saturates where 16-bit integers do, the bits "
-            "below only tell which bound was hit last; products fit, k in order",
-        )
+        return Plan(kernel=SATURATE_INT16, why=upper_bits.why(accumulator.bits, INT16_BITS))
+    if upper_bits.word_shifts(accumulator.bits, a, b) is not None:
+        return Plan(kernel=SATURATE_INT32, why=upper_bits.why(accumulator.bits, INT32_BITS))
     return _plan_clamped(accumulator, product)
 
 
@@ -93,7 +76,7 @@ def run(
     c: NDArray[np.float32] | None,
 ) -> Sums:
     """Return the register's values."""
-    return _run(plan, accumulator, a, b, extents, c, counted=False).sums
+    return _run(plan, accumulator, a, b, extents, c, counted=False)[0]
 
 
 def run_counted(
@@ -103,8 +86,11 @@ def run_counted(
     b: Values,
     extents: tuple[Extent, Extent],
     c: NDArray[np.float32] | None = None,
-) -> Saturated:
-    """Return the register's values and how often clamping was needed."""
+) -> tuple[Sums, Tally]:
+    """Return the register's values, how many were clamped, and where the bounds did not rule clamping out.
+
+    A step is one of four rows, one panel of columns and one chunk of k.
+    """
     return _run(plan, accumulator, a, b, extents, c, counted=True)
 
 
@@ -117,38 +103,41 @@ def _run(
     c: NDArray[np.float32] | None,
     *,
     counted: bool,
-) -> Saturated:
+) -> tuple[Sums, Tally]:
     assert isinstance(accumulator, Saturate)
-    if plan.kernel == SATURATE_INT16 and not counted:
-        sums = _int16(accumulator, a, b, extents, c)
-        return Saturated(sums=sums, saturated=0, clamped_steps=0, steps=0)
+    if plan.kernel in (SATURATE_INT16, SATURATE_INT32):
+        done = _in_upper_bits(plan, accumulator, a, b, extents, c, counted=counted)
+        if done is not None:
+            return done
     if plan.kernel not in (SATURATE_FP32, SATURATE_FP64):
-        if plan.kernel != SATURATE_INT16 and (c is None or not np.any(c)):
-            return Saturated(sums=run_exact(plan, a, b, extents), saturated=0, clamped_steps=0, steps=0)
+        if plan.kernel not in (SATURATE_INT16, SATURATE_INT32) and (c is None or not np.any(c)):
+            return run_exact(plan, a, b, extents), Tally()
         plan = _plan_clamped(accumulator, largest_product(*extents))
     kind = np.float32 if plan.kernel == SATURATE_FP32 else np.float64
     return _clamped(accumulator, kind, a, b, extents, c, counted=counted)
 
 
-def _int16(
-    accumulator: Saturate, a: Values, b: Values, extents: tuple[Extent, Extent], c: NDArray[np.float32] | None
-) -> NDArray[np.float32]:
-    """Return the sums of a register of up to 16 bits, kept in the upper ones.
-
-    A register value v with r < 2**s below it is ``v * 2**s + r``. The upper bound of 16 bits is that of v with all of r
-    set, the lower one that of v with none, and adding a product times 2**s leaves r alone: v clamps exactly where the
-    16 bits do, and is what remains of them without the lowest s.
-    """
-    from simhw.gemm.kernels.saturate import saturate_int16
-
-    shift = INT16_BITS - accumulator.bits
-    half = 1 << (accumulator.bits - 1)
-    x, y = (in_units(v, extent, np.float32) for v, extent in zip((a, b), extents, strict=True))
-    sums = np.zeros((a.shape[0], a.shape[1], b.shape[1]), np.int16)
-    if c is not None:
-        sums[:] = np.clip(addend_in_units(c, sums.shape, extents), -half, half - 1) << shift
-    over_panels(saturate_int16, np.ldexp(x, shift).astype(np.int16), y.astype(np.int16), sums)
-    return _scaled((sums >> shift).astype(np.float32), extents)
+def _in_upper_bits(
+    plan: Plan,
+    accumulator: Saturate,
+    a: Values,
+    b: Values,
+    extents: tuple[Extent, Extent],
+    c: NDArray[np.float32] | None,
+    *,
+    counted: bool,
+) -> tuple[Sums, Tally] | None:
+    """Sum in 16-bit integers where they also tell what to count, else in 32-bit ones; None where neither can."""
+    narrow = plan.kernel == SATURATE_INT16 and not (counted and INT16_BITS - accumulator.bits < upper_bits.SPARE)
+    if narrow:
+        done: tuple[Sums, int] | None = upper_bits.sum_in_16(accumulator, a, b, extents, c)
+    elif not counted or INT32_BITS - accumulator.bits >= upper_bits.SPARE:
+        done = upper_bits.sum_in_32(accumulator, a, b, extents, c)
+    else:
+        done = None
+    if done is None:
+        return None
+    return done[0], Tally(overflows=done[1] if counted else 0)
 
 
 def _scaled(sums: NDArray[Any], extents: tuple[Extent, Extent]) -> NDArray[Any]:
@@ -166,7 +155,7 @@ def _clamped(
     c: NDArray[np.float32] | None,
     *,
     counted: bool,
-) -> Saturated:
+) -> tuple[Sums, Tally]:
     from simhw.gemm.kernels.saturate import CHUNK, row_norms, saturate
 
     low, high = -(1 << (accumulator.bits - 1)), (1 << (accumulator.bits - 1)) - 1
@@ -191,9 +180,8 @@ def _clamped(
 
     over_panels(kernel, x, y, *results, prepare=lambda rows: row_norms(rows, zero))
     chunks = sum(-(-min(DEPTH, a.shape[2] - k) // CHUNK) for k in range(0, a.shape[2], DEPTH))
-    return Saturated(
-        sums=_scaled(sums, extents),
-        saturated=int(np.count_nonzero(marks)),
-        clamped_steps=sum(clamped),
+    return _scaled(sums, extents), Tally(
+        overflows=int(np.count_nonzero(marks)),
+        slow_steps=sum(clamped),
         steps=a.shape[0] * -(-a.shape[1] // ROW_STEP) * -(-b.shape[1] // PANEL) * chunks,
     )
