@@ -222,7 +222,7 @@ def where_it_pays(table: CostTable, names: Sequence[str], areas: Mapping[str, Sh
             f"{name} takes less energy than dequantizing first {groups} (its dequantization alone only up to "
             f"{significant(equal_tokens(table, name), 2)} tokens at g = {GROUP}), and less area than an int8 PE {area}"
         )
-    return f"Dequantizing after the group, in {table.name}: {'; '.join(parts)}. Elsewhere it does not pay."
+    return f"Dequantizing after the group, in {table.name}: {'; '.join(parts)}. Else it pays for few tokens at most."
 
 
 def spread(ratios: Sequence[Ratio], table: str) -> str | None:
