@@ -260,6 +260,6 @@ def _group_scales(a: Operand, b: Operand) -> tuple[NDArray[np.float32], NDArray[
     def of(operand: Operand) -> NDArray[np.float32]:
         if operand.group_scale is None:
             return np.ones((*operand.codes.shape[:2], groups), np.float32)
-        return np.broadcast_to(operand.group_scale, (*operand.codes.shape[:2], groups))
+        return np.array(np.broadcast_to(operand.group_scale, (*operand.codes.shape[:2], groups)), np.float32)
 
     return of(a), of(b)

@@ -165,6 +165,7 @@ def _by_tiles(
 ) -> NDArray[np.float32]:
     """Run the kernel that keeps its sums in registers; where int32 overflows there, :func:`_by_panels`."""
     from simhw.gemm.kernels.aligned_tiles import COLUMNS, ROWS, aligned_half_tiles, aligned_tiles
+    from simhw.gemm.kernels.exponents import spread_bytes
 
     (x, y), (ex, ey) = values, exponents
     out = np.empty((x.shape[0], x.shape[1], y.shape[1]), np.float32)
@@ -178,7 +179,7 @@ def _by_tiles(
         rows = slice(first, last)
         with Scratch() as take:
             words = take(ex[i, rows].shape, np.uint32)
-            np.multiply(ex[i, rows].view(np.uint8), np.uint32(0x01010101), out=words)
+            spread_bytes(ex[i, rows].view(np.uint8).reshape(-1), words.reshape(-1))
             arrays = (packed(x[i, rows], ROWS, take), packed(words, ROWS, take), *panels[i], out[i, rows], held)
             overflowed = np.zeros((len(arrays[0]), len(panels[i][0])), np.bool_)
             if half:
@@ -249,9 +250,11 @@ def _terms_per_int32(rules: BlockRules, a: NDArray[np.float32], b: NDArray[np.fl
     room = (1 << 31) - (2 << rules.fraction_bits)
     if rules.block * (4 << rules.fraction_bits) <= room:
         return 0
+    from simhw.gemm.kernels.exponents import largest_significand
+
     largest = 1.0
     for values in (a, b):
-        largest *= 1 + float((values.view(np.int32) & 0x7FFFFF).max()) / (1 << 23)
+        largest *= 1 + largest_significand(values.view(np.int32).reshape(-1)) / (1 << 23)
     return 16 if 16 * largest * (1 << rules.fraction_bits) <= room else 8
 
 

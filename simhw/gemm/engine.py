@@ -92,7 +92,7 @@ def behind_accumulator(
     output: ElementFormat | None = None,
 ) -> tuple[NDArray[np.float32], int]:
     """Return the sums in fp32 with row scales and bias, rounded to ``output``, and how many lie beyond its range."""
-    from simhw.gemm.kernels import scale
+    from simhw.gemm.kernels.finish import KEPT, finish
 
     batch, m, n = totals.sums.shape
     left = np.ones((batch, m), np.float32) if a.row_scale is None else np.ascontiguousarray(a.row_scale)
@@ -109,16 +109,11 @@ def behind_accumulator(
 
     def work(i: int, r0: int, r1: int) -> None:
         rows = slice(r0, r1)
-        own = (left[i, rows], right[i], added[i], bias is not None, largest, rounding)
-        if sums.dtype == np.float32:
-            nans.append(scale.finish_floats(result[i, rows], *own, beyond[i, rows]))
-        elif sums.dtype == np.int32:
-            nans.append(scale.finish_words(sums[i, rows], unit, *own, beyond[i, rows]))
-        else:
-            nans.append(scale.finish(sums[i, rows], unit, *own, result[i, rows], beyond[i, rows]))
+        behind = (left[i, rows], right[i], added[i], bias is not None, largest, rounding)
+        nans.append(finish(sums[i, rows], unit, *behind, result[i, rows], beyond[i, rows]))
 
     over_rows(work, batch, m)
-    if output is not None and rounding == scale.KEPT:
+    if output is not None and rounding == KEPT:
         result = round_to(result, output).astype(np.float32, copy=False)
     elif any(nans):
         result[np.isnan(result)] = np.copysign(np.float32(np.nan), result[np.isnan(result)])
@@ -128,12 +123,12 @@ def behind_accumulator(
 @cache
 def _output(name: str | None) -> tuple[int, np.float32]:
     """Return how a kernel rounds to an output format, and its largest number."""
-    from simhw.gemm.kernels import scale
+    from simhw.gemm.kernels.finish import CLAMPED, HALF, KEPT, UPPER_HALF
 
     if name is None:
-        return scale.KEPT, np.float32(np.inf)
-    fused = {"bf16": scale.UPPER_HALF, **({"fp16": scale.HALF} if has_half_conversion() else {})}
-    return fused.get(name, scale.KEPT), np.float32(float(get_element_format(name).max_value))
+        return KEPT, np.float32(np.inf)
+    fused = {"fp32": CLAMPED, "bf16": UPPER_HALF, **({"fp16": HALF} if has_half_conversion() else {})}
+    return fused.get(name, KEPT), np.float32(float(get_element_format(name).max_value))
 
 
 def prepare_weights(b: Operand, datapath: Datapath) -> Operand:

@@ -15,6 +15,7 @@ from simhw.gemm.kernels import (
     conversion,
     dots,
     extent,
+    finish,
     look_up,
     packing,
     product_table,
@@ -22,7 +23,6 @@ from simhw.gemm.kernels import (
     rounded_other,
     saturate,
     saturate_integers,
-    scale,
     sequential,
     tiles,
 )
@@ -108,8 +108,8 @@ HOT_LOOPS = {
         "vmaxps",
     ),
     "finish": (
-        scale._finish_row,
-        (FLAT, np.float32(1), FLAT, FLAT, True, np.float32(1), 1, np.zeros(1, np.int64)),
+        finish.finish,
+        (*(ROWS, np.float32(1), FLAT, FLAT, FLAT, True, np.float32(1), 1), ROWS.copy(), np.zeros(8, np.int64)),
         "vcvtps2ph",
     ),
     "magnitudes": (extent.magnitudes, (FLAT.view(np.uint32),), "vpminud"),

@@ -156,16 +156,6 @@ def to_half(typing_context: Any, x: Any) -> Any:  # noqa: ARG001
 
 
 @intrinsic
-def pattern_of(typing_context: Any, x: Any) -> Any:  # noqa: ARG001
-    """Return the bits of a float32 as int32."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
-        return builder.bitcast(arguments[0], ir.IntType(32))
-
-    return nb.int32(nb.float32), generate
-
-
-@intrinsic
 def half_pattern(typing_context: Any, x: Any) -> Any:  # noqa: ARG001
     """Return the pattern of a float32 rounded to fp16."""
 

@@ -38,3 +38,19 @@ def subtract_lowest(exponents: NDArray[np.int16], mark: int, low: int, instead: 
     for i in range(exponents.shape[0]):
         exponent = exponents[i]
         out[i] = other if exponent < marked else np.int16(exponent - base)
+
+
+@kernel
+def largest_significand(bits: NDArray[np.int32]) -> int:
+    """Return the largest fraction of float32 patterns, the 23 bits below their exponents."""
+    largest = np.int32(0)
+    for i in range(bits.shape[0]):
+        largest = max(largest, np.int32(bits[i] & np.int32(0x7FFFFF)))
+    return np.int64(largest)
+
+
+@kernel
+def spread_bytes(values: NDArray[np.uint8], out: NDArray[np.uint32]) -> None:
+    """Set ``out`` to words of four times a byte."""
+    for i in range(out.shape[0]):
+        out[i] = np.uint32(np.uint32(values[i]) * np.uint32(0x01010101))

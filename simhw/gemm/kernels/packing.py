@@ -57,7 +57,27 @@ def _butterflies(v: Vectors, rows: list[Any]) -> list[Any]:
     return rows
 
 
-_sixteen, _eight, _four, _two = (_transpose(size) for size in (16, 8, 4, 2))
+_eight, _two = _transpose(8), _transpose(2)
+
+
+@intrinsic
+def _interleave(typing_context: Any, source: Any, rows: Any, k: Any, target: Any, tile: Any) -> Any:  # noqa: ARG001
+    """Set ``target[tile, k + i, j]`` to ``source[rows[j], k + i]`` for i below 8, for tiles of two rows."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        given, order, out = (View(context, builder, signature.args[i], arguments[i]) for i in (0, 1, 3))
+        v, kind = Vectors(builder), element(signature.args[0].dtype)
+        held = []
+        for j in range(2):
+            row = v.load(order.pointer, 8 * j, long(0).type)
+            start = builder.add(builder.mul(row, given.shape[1]), arguments[2])
+            held.append(v.load(given.pointer, builder.mul(start, long(size_of(kind))), vector(kind, 8)))
+        pairs = v.shuffle(*held, [i // 2 + 8 * (i % 2) for i in range(16)])
+        place = builder.add(builder.mul(arguments[4], out.shape[1]), arguments[2])
+        v.store(pairs, out.pointer, builder.mul(place, long(2 * size_of(kind))))
+        return context.get_dummy_value()
+
+    return types.void(source, rows, k, target, tile), generate
 
 
 @kernel
@@ -65,29 +85,26 @@ def pack(source: NDArray[np.uint32], target: NDArray[np.uint32]) -> None:
     """Pack ``source`` (rows, k), C-contiguous, into ``target`` (tiles, k, width); see the module."""
     count, depth = source.shape
     tiles, _, width = target.shape
-    rows = np.zeros(16, np.int64)
+    rows = np.zeros(8, np.int64)
     for tile in range(tiles):
         at = 0
         while at < width:
-            left = width - at
-            size = 16 if left >= 16 else 8 if left >= 8 else 4 if left >= 4 else 2 if left >= 2 else 1
+            size = 8 if width - at >= 8 else 2 if width - at >= 2 else 1
             for j in range(size):
                 rows[j] = min(tile * width + at + j, count - 1)
-            whole = depth - depth % size
-            if size == 16:
-                for k in range(0, whole, 16):
-                    _sixteen(source, rows, k, target, tile, at)
-            elif size == 8:
+            whole = 0
+            if size == 8:
+                whole = depth - depth % 8
                 for k in range(0, whole, 8):
                     _eight(source, rows, k, target, tile, at)
-            elif size == 4:
-                for k in range(0, whole, 4):
-                    _four(source, rows, k, target, tile, at)
+            elif width == 2:
+                whole = depth - depth % 8
+                for k in range(0, whole, 8):
+                    _interleave(source, rows, k, target, tile)
             elif size == 2:
+                whole = depth - depth % 2
                 for k in range(0, whole, 2):
                     _two(source, rows, k, target, tile, at)
-            else:
-                whole = 0
             for j in range(size):
                 for k in range(whole, depth):
                     target[tile, k, at + j] = source[rows[j], k]

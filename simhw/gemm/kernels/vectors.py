@@ -98,6 +98,23 @@ class Vectors:
         """Return the larger one of floats, ``y`` where one is NaN."""
         return self.builder.select(self.builder.fcmp_ordered(">", x, y), x, y)
 
+    def smaller(self, x: Any, y: Any) -> Any:
+        """Return the smaller one of floats, ``x`` where one is NaN."""
+        return self.builder.select(self.builder.fcmp_ordered("<", y, x), y, x)
+
+    def larger(self, x: Any, y: Any) -> Any:
+        """Return the larger one of floats, ``x`` where one is NaN."""
+        return self.builder.select(self.builder.fcmp_ordered(">", y, x), y, x)
+
+    def to_float(self, value: Any) -> Any:
+        """Return integers or float64 rounded to float32."""
+        kind = vector(FLOAT, value.type.count)
+        if value.type == kind:
+            return value
+        if value.type.element == DOUBLE:
+            return self.builder.fptrunc(value, kind)
+        return self.builder.sitofp(value, kind)
+
     def larger_integer(self, x: Any, y: Any) -> Any:
         """Return the larger one of signed integers."""
         return self.builder.select(self.builder.icmp_signed(">", x, y), x, y)
