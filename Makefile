@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 # The folders as one package, for tools that read the tree instead of importing it (mypy, import-linter).
 TREE = build/tree
 
-.PHONY: demo test slow lint types layers tree clean
+.PHONY: demo test slow rtl lint types layers tree clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -25,6 +25,17 @@ test: $(BIN)/python
 slow: $(BIN)/python
 	$(BIN)/python -m pip install --quiet -e '.[test]'
 	$(BIN)/pytest -m slow
+
+# Everything about circuits: all gates against their definitions, all proofs, long tests; with LIBERTY="FILES" synthesis.
+rtl: $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e '.[test]'
+	$(BIN)/simhw rtl check all
+	$(BIN)/simhw rtl prove all --limit 600
+	$(BIN)/pytest -m "slow or not slow" tests/circuits tests/rtl tests/pes
+ifdef LIBERTY
+	$(BIN)/simhw rtl synth all --liberty $(LIBERTY)
+endif
+	$(BIN)/simhw report pe_comparison
 
 tree:
 	rm -rf $(TREE)

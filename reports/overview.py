@@ -73,6 +73,7 @@ def render(rows: Sequence[Row], *, command: str) -> str:
     return template.render(
         sections=[_section(model, group) for model, group in by_model(rows).items()],
         command=command,
+        style=Markup(files("simhw.reports").joinpath("page.css").read_text(encoding="utf-8")),
         numbers=numbers,
         parts={part: part_name(part) for part in ENERGY_PARTS},
         infinity=math.inf,

@@ -12,16 +12,14 @@ from itertools import pairwise
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from simhw.reports import numbers
-from simhw.reports.labels import Box, place_labels
+from simhw.reports.labels import Box
 from simhw.reports.names import part_name, row_names
 from simhw.reports.pareto import pareto_front
+from simhw.reports.point_labels import label_points
 from simhw.reports.svg import ACCENT, MUTED, PANEL, STYLE, new_figure, to_svg
 from simhw.rows import ENERGY_PARTS, LayerRow, Row
 
@@ -33,9 +31,6 @@ PART_COLORS = {
     "sram": "#f0b429",
     "dram": "#8b95a3",
 }
-LABEL_SIZE = 8.5
-LEADER_FROM = 12.0
-"""Distance of a label from its point, in units of the SVG, from which a line connects them."""
 MOST_LAYERS_WITH_VALUES = 90
 
 
@@ -129,7 +124,6 @@ def _label_points(
 ) -> None:
     """Write each name beside its point, with a thin line where it stands apart."""
     pixels = [(float(x), float(y)) for x, y in axes.transData.transform(points)]
-    fonts = [FontProperties(size=LABEL_SIZE, weight="bold" if i in front else "normal") for i in range(len(names))]
     edge = axes.get_window_extent()
     frame = Box(left=edge.x0 + 3, bottom=edge.y0 + 3, right=edge.x1 - 3, top=edge.y1 - 3)
     lines = []
@@ -139,31 +133,7 @@ def _label_points(
     if math.isfinite(metric_float):
         _, reference = axes.transData.transform((points[0][0], metric_float))
         lines.append(Box(left=edge.x0, bottom=reference - 1, right=edge.x1, top=reference + 1))
-    for i, box in enumerate(place_labels(pixels, _sizes(figure, names, fonts), frame, lines)):
-        x, y = pixels[i]
-        end_x, end_y = box.nearest(x, y)
-        if math.dist((x, y), (end_x, end_y)) > LEADER_FROM:
-            figure.add_artist(Line2D([x, end_x], [y, end_y], color=MUTED, linewidth=0.6, transform=None, zorder=1))
-        figure.text(
-            (box.left + box.right) / 2,
-            (box.bottom + box.top) / 2,
-            names[i],
-            transform=None,
-            ha="center",
-            va="center",
-            fontproperties=fonts[i],
-        )
-
-
-def _sizes(figure: Figure, texts: Sequence[str], fonts: Sequence[FontProperties]) -> list[tuple[float, float]]:
-    """Return the width and height of each text, in units of the SVG."""
-    canvas = figure.canvas
-    assert isinstance(canvas, FigureCanvasAgg)
-    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
-    return [
-        renderer.get_text_width_height_descent(text, font, ismath=False)[:2]
-        for text, font in zip(texts, fonts, strict=True)
-    ]
+    label_points(figure, points=pixels, names=names, bold=front, frame=frame, lines=lines)
 
 
 def energy_by_part(rows: Sequence[Row]) -> str:

@@ -16,6 +16,7 @@ from simhw.errors import InputError, unknown_name
 if TYPE_CHECKING:
     from simhw.graph.network import Network
     from simhw.quantize import Method, Scheme
+    from simhw.report import Report
 
 
 def _files(package: str, binding: str) -> dict[str, str]:
@@ -58,9 +59,8 @@ def get_network(name: str) -> Network:
 
 def get_scheme(name: str) -> Scheme:
     """Return a scheme by name. Raises InputError for an unknown one."""
-    from simhw.quant import schemes
-
-    return schemes.get_scheme(name)
+    scheme: Scheme = importlib.import_module("simhw.quant.schemes").get_scheme(name)
+    return scheme
 
 
 def get_method(name: str = "round_to_nearest") -> Method:
@@ -73,6 +73,19 @@ def get_method(name: str = "round_to_nearest") -> Method:
 
 def _methods() -> dict[str, str]:
     return _files("simhw.quant", "METHOD")
+
+
+def report_entries() -> dict[str, str]:
+    """Return the reports with their descriptions."""
+    return _files("simhw.reports", "REPORT")
+
+
+def get_report(name: str) -> Report:
+    """Return a report by name. Raises InputError for an unknown one."""
+    if name not in report_entries():
+        raise unknown_name("report", name, report_entries())
+    report: Report = importlib.import_module(f"simhw.reports.{name}").REPORT
+    return report
 
 
 def _formats() -> dict[str, str]:
@@ -100,9 +113,8 @@ def _datapaths() -> dict[str, str]:
 
 
 def _schemes() -> dict[str, str]:
-    from simhw.quant.schemes import scheme_names
-
-    return {name: get_scheme(name).description for name in scheme_names()}
+    names: list[str] = importlib.import_module("simhw.quant.schemes").scheme_names()
+    return {name: get_scheme(name).description for name in names}
 
 
 def _pes() -> dict[str, str]:
@@ -141,6 +153,7 @@ ENTRIES: Final = MappingProxyType[str, Callable[[], dict[str, str]]](
         "technologies": _technologies,
         "methods": _methods,
         "operators": _operators,
+        "reports": report_entries,
     }
 )
 """Kinds of entries: name -> function that returns ``{entry name: description}``."""

@@ -6,15 +6,16 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from simhw.arrays import Grouping, Overlap, dequantization_work, get_dataflow
+from simhw.arrays import Grouping, Overlap, dequantization_energy_pj, dequantization_work, get_dataflow
 from simhw.arrays.base import check_positive
-from simhw.costs import CostTable, Register, load_table
+from simhw.costs import CostTable, load_table
 from simhw.errors import InputError
 from simhw.formats import get_element_format
 from simhw.layer_files import NamedLayer
 from simhw.layer_plan import ArraySettings, LayerPlan, plan_layer
 from simhw.memory import Dram, Memory, Precision, Sram
 from simhw.pes import ProcessingElement, get_pe
+from simhw.pes.price import price
 
 ENERGY_PARTS = (
     "multiply",
@@ -209,7 +210,7 @@ def energy_pj(
         zero_points=precision.zero_point_bits > 0,
         activation_streams=found.activation_streams,
     )
-    registers = table.energy_pj(Register(bits=pe.register_bits))
+    cost = price(pe, table, width)
     activation = precision.activation_tile_bits(gemm.m * gemm.k, gemm.m, gemm.k) / (gemm.m * gemm.k)
     weight = precision.weight_tile_bits(gemm.n, gemm.k) / (gemm.n * gemm.k)
     outputs = gemm.batch * gemm.m * gemm.n
@@ -225,10 +226,10 @@ def energy_pj(
     dram = table.dram_pj_per_bit()
     ifmap, filters, ofmap = memory.activation.kib, memory.weight.kib, memory.output.kib
     return {
-        "multiply": macs * (pe.multiply_energy_pj(table) - registers),
-        "registers": macs * registers,
-        "accumulate": macs * pe.accumulate_energy_pj(table, width),
-        "dequantize": work.energy_pj(pe.dequantize_parts(group or gemm.k), table),
+        "multiply": macs * (cost.multiply_pj - cost.registers_pj),
+        "registers": macs * cost.registers_pj,
+        "accumulate": macs * cost.accumulate_pj,
+        "dequantize": dequantization_energy_pj(work, pe, group or gemm.k, table),
         "activation_sram_read": read(ifmap, found.sram_activation_reads * activation),
         "activation_sram_write": write(ifmap, tiling.activation_bits),
         "weight_sram_read": read(filters, found.sram_weight_reads * weight),

@@ -14,6 +14,7 @@ from simhw.errors import InputError
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.engine import multiply, prepare_weights
 from simhw.gemm.operand import Operand, Storage
+from simhw.gemm.plan import Tally
 from simhw.gemm.stored import StoredScale
 from simhw.graph.base import Array, FloatArray, Graph, Kind, Matmul, Node, Operator, inputs_of, resolve
 from simhw.graph.ops import operators
@@ -53,7 +54,7 @@ class Step:
         weight_cycles: ``(batch, n, k)`` cycles of one product with each weight, where the PE's depend on them.
         attention: whether both operands are activations.
         noise: error of the output against the float reference.
-        overflows, saturations: as the engine counts them.
+        tally, saturations: as the engine counts them.
         kernel, why: the planner's choice and proof.
     """
 
@@ -69,7 +70,7 @@ class Step:
     weight_cycles: NDArray[np.uint8] | None = None
     attention: bool = False
     noise: Noise = field(default_factory=Noise)
-    overflows: int = 0
+    tally: Tally = field(default_factory=Tally)
     saturations: int = 0
     kernel: str = ""
     why: str = ""
@@ -205,7 +206,7 @@ class _Run:
             )
         except InputError as error:
             raise InputError(f"layer {node.label} (m={step.m}, n={step.n}, k={k}): {error}") from error
-        step.overflows += product.overflows
+        step.tally += product.tally
         step.saturations += product.saturations
         step.kernel, step.why = product.plan.kernel, product.plan.why
         return gemm.finish(product.values)

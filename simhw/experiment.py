@@ -280,9 +280,15 @@ def _layer(step: Step, datapath: Datapath, machine: Machine, bits: int) -> Layer
         utilization=cost.utilization,
         words=cost.words,
         energy_pj=cost.energy_pj,
-        kernel=step.kernel,
-        overflows=step.overflows,
+        kernel=step.kernel + _slow_steps(step),
+        overflows=step.tally.overflows,
     )
+
+
+def _slow_steps(step: Step) -> str:
+    """Return how often the kernel had to do without a bound, where it decides step by step."""
+    tally = step.tally
+    return f" ({tally.slow_steps:,} of {tally.steps:,} steps without a bound)" if tally.steps else ""
 
 
 def _baseline(steps: Sequence[Step], machine: Machine) -> tuple[int, float]:

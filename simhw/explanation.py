@@ -208,7 +208,12 @@ def _technology(name: str) -> str:
         f" ({entry.confidence.value}{', scaled' if entry.scaled else ''}) - {entry.source}"
         for entry in table.entries
     ]
-    return "\n".join([head, "", *rows])
+    gates = [
+        f"  {gate.kind} ({gate.cells}, activity {gate.activity:g}): {gate.energy_pj * 1000:.4g} fJ,"
+        f" {gate.area_um2:.4g} um2 - {gate.source}"
+        for gate in (table.gates.prices if table.gates is not None else ())
+    ]
+    return "\n".join([head, "", *gates, *rows])
 
 
 def _model(name: str) -> str:

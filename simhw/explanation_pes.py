@@ -8,6 +8,7 @@ from fractions import Fraction
 from simhw.costs import load_table, table_names
 from simhw.errors import InputError
 from simhw.pes import ProcessingElement, get_pe
+from simhw.pes.price import price
 
 USUAL_GROUP = 128
 """Products that the accumulator's width is given for, where the format fixes no block."""
@@ -84,8 +85,8 @@ def _accumulator(pe: ProcessingElement, group: int) -> str:
 
 
 def _cost(pe: ProcessingElement, technology: str, bits: int) -> str:
-    table = load_table(technology)
+    cost = price(pe, load_table(technology), bits)
     return (
-        f"multiply {pe.multiply_energy_pj(table):.4g} pJ, accumulate {pe.accumulate_energy_pj(table, bits):.4g} pJ "
-        f"per cycle, area {pe.area_um2(table, bits):,.0f} um2"
+        f"multiply {cost.multiply_pj:.4g} pJ, accumulate {cost.accumulate_pj:.4g} pJ per cycle, "
+        f"area {cost.area_um2:,.0f} um2 ({cost.source})"
     )

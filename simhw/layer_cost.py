@@ -8,7 +8,17 @@ from functools import cached_property
 
 from simhw.accumulators import Aligned
 from simhw.accumulators.families import register_bits
-from simhw.arrays import Gemm, Grouping, Overlap, Schedule, array_area, dequantization_work, schedule
+from simhw.accumulators.scaled import ScaledAligned
+from simhw.arrays import (
+    Gemm,
+    Grouping,
+    Overlap,
+    Schedule,
+    array_area,
+    dequantization_energy_pj,
+    dequantization_work,
+    schedule,
+)
 from simhw.arrays.serial import schedule_serial
 from simhw.costs import CostTable, FloatAdd, FloatMultiply, load_table
 from simhw.executor import Step
@@ -16,6 +26,7 @@ from simhw.formats import get_element_format
 from simhw.gemm.datapath import Datapath
 from simhw.graph.base import VectorWork
 from simhw.pes import Dequantization, ProcessingElement, get_pe
+from simhw.pes.price import price
 
 FP32_ADD = FloatAdd(exponent_bits=8, significand_bits=24)
 FP32_MULTIPLY = FloatMultiply(exponent_bits=8, significand_bits=24)
@@ -73,7 +84,7 @@ def accumulator_bits(datapath: Datapath, steps: Iterable[Step]) -> int:
     width = register_bits(datapath.accumulator)
     if width is not None:
         return width
-    if isinstance(datapath.accumulator, Aligned):
+    if isinstance(datapath.accumulator, Aligned | ScaledAligned):
         return datapath.accumulator.fraction_bits + ALIGNED_CARRY_BITS
     needed = [_bits_of(pe, step) for step in steps if step.k]
     return max(needed, default=pe.group_accumulator_bits(1))
@@ -114,6 +125,7 @@ def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> C
     where = _dequantization(pe, step)
     group = step.weight.group_size or step.activation.group_size
     plan, pe_cycles = _plan(gemm, step, datapath, machine, where, group)
+    cost = price(pe, table, bits)
     work = dequantization_work(
         gemm,
         grouping=Grouping(dequantization=where, dequantizers=pe.dequantizers, group_size=group),
@@ -125,9 +137,9 @@ def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> C
     output_bits = get_element_format(datapath.output).bits
     traffic = _dram_traffic(step, machine, output_bits)
     energy = {
-        "multiply": pe_cycles * pe.multiply_energy_pj(table),
-        "accumulate": pe_cycles * pe.accumulate_energy_pj(table, bits),
-        "dequantize": work.energy_pj(pe.dequantize_parts(group or step.k), table),
+        "multiply": pe_cycles * cost.multiply_pj,
+        "accumulate": pe_cycles * cost.accumulate_pj,
+        "dequantize": dequantization_energy_pj(work, pe, group or step.k, table),
         "vector": step.elements * _vector_pj(QUANTIZATION, table) if step.activation.has_scales else 0.0,
         "sram": _sram_pj(step, plan, machine, output_bits),
         "dram": traffic.total_bits * table.dram_pj_per_bit(),

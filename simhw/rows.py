@@ -39,7 +39,7 @@ class LayerRow:
         utilization: used PE-cycles over all PE-cycles, 0 to 1.
         words: words moved, by memory, direction and operand.
         energy_pj: by part, see ``ENERGY_PARTS``.
-        kernel: the planner's choice of kernel.
+        kernel: the planner's choice of kernel, and where it decides step by step, how many steps had no bound.
         overflows: group sums that did not fit the accumulator.
     """
 

@@ -31,3 +31,9 @@ def vectors() -> Path:
 def golden() -> Path:
     """Results recorded from other simulators."""
     return _shared("golden")
+
+
+@pytest.fixture(scope="session")
+def liberty() -> Path:
+    """Open standard-cell libraries."""
+    return _shared("liberty")

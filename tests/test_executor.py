@@ -80,7 +80,7 @@ def test_outputs_do_not_depend_on_batches_or_threads(
         other = run(attend, images, datapath, scheme, batch)
         np.testing.assert_array_equal(other.outputs, whole.outputs)
         for step, twin in zip(whole.steps, other.steps, strict=True):
-            sizes = [(s.m, s.n, s.k, s.batch, s.elements, s.overflows, s.saturations) for s in (step, twin)]
+            sizes = [(s.m, s.n, s.k, s.batch, s.elements, s.tally, s.saturations) for s in (step, twin)]
             assert sizes[0] == sizes[1]
     alone = run(attend, images[3:4], datapath, scheme)
     np.testing.assert_array_equal(alone.outputs, whole.outputs[3:4])
@@ -124,7 +124,7 @@ def test_a_narrow_accumulator_wraps_and_is_counted():
     (a, a_scale), (w, w_scale) = quantized_rows(x), quantized_rows(layer.weight.detach().numpy())
     sums = a @ w.T
     wrapped = (sums + 2**15) % 2**16 - 2**15
-    assert result.steps[0].overflows == np.count_nonzero(sums != wrapped) > 0
+    assert result.steps[0].tally.overflows == np.count_nonzero(sums != wrapped) > 0
     expected = wrapped.astype(np.float32) * a_scale[:, None] * w_scale[None, :]
     np.testing.assert_array_equal(result.outputs, expected.astype(np.float16).astype(np.float32))
 

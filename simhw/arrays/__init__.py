@@ -3,7 +3,7 @@
 from simhw.arrays.area import ArrayArea, array_area
 from simhw.arrays.base import Gemm, Overlap, Schedule
 from simhw.arrays.dataflow import Dataflow, dataflow_names, get_dataflow, schedule
-from simhw.arrays.dequantize import DequantizationWork, Grouping, dequantization_work
+from simhw.arrays.dequantize import DequantizationWork, Grouping, dequantization_energy_pj, dequantization_work
 
 __all__ = [
     "ArrayArea",
@@ -15,6 +15,7 @@ __all__ = [
     "Schedule",
     "array_area",
     "dataflow_names",
+    "dequantization_energy_pj",
     "dequantization_work",
     "get_dataflow",
     "schedule",

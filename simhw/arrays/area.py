@@ -15,6 +15,7 @@ from simhw.arrays.base import check_positive
 from simhw.arrays.dataflow import get_dataflow
 from simhw.costs import CostTable, Register
 from simhw.pes import Dequantization, Dequantizers, ProcessingElement
+from simhw.pes.price import group_dequantizer_um2, price
 
 RUNNING_SUM = Register(bits=32)
 """fp32."""
@@ -60,11 +61,14 @@ def array_area(
         check_positive(what, value)
     parts = pe.dequantize_parts(group_size)
     in_columns = pe.dequantizers is Dequantizers.PER_COLUMN
-    per_column = (*parts.weight, *parts.zero_point, *(parts.scale if in_columns else ()))
+    per_column_um2 = table.total_area_um2(parts.weight)
+    per_column_um2 += (
+        group_dequantizer_um2(pe, table, group_size) if in_columns else table.total_area_um2(parts.zero_point)
+    )
     leaves_pe = in_columns and pe.dequantization is Dequantization.AFTER_GROUP
     running_sums = rows * columns if leaves_pe and dataflow == "output_stationary" else 0
     return ArrayArea(
-        pes_um2=rows * columns * pe.area_um2(table, accumulator_bits),
-        dequantizers_um2=columns * table.total_area_um2(per_column) + rows * table.total_area_um2(parts.activation_sum),
+        pes_um2=rows * columns * price(pe, table, accumulator_bits).area_um2,
+        dequantizers_um2=columns * per_column_um2 + rows * table.total_area_um2(parts.activation_sum),
         running_sums_um2=running_sums * table.area_um2(RUNNING_SUM),
     )

@@ -145,6 +145,18 @@ def check_positive(what: str, value: int) -> None:
         raise InputError(f"{what} is {value!r}, must be an integer of at least 1; give the size as a whole number")
 
 
+def check_registers(value: int) -> None:
+    """Refuse a number of output registers that is not an integer of at least 0.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise InputError(
+            f"output_registers is {value!r}, must be an integer of at least 0; give how many registers a sum passes"
+        )
+
+
 def as_size(what: str, value: Any) -> Any:
     """Return a size as an int, or as an int64 array where it is an array or a list.
 

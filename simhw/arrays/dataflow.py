@@ -12,7 +12,17 @@ from typing import TypedDict
 import numpy as np
 
 import simhw.arrays
-from simhw.arrays.base import Gemm, Overlap, Schedule, as_size, ceil_div, check_choice, choose, common_shape
+from simhw.arrays.base import (
+    Gemm,
+    Overlap,
+    Schedule,
+    as_size,
+    ceil_div,
+    check_choice,
+    check_registers,
+    choose,
+    common_shape,
+)
 from simhw.arrays.dequantize import Grouping
 from simhw.arrays.lanes import pack, unpack
 from simhw.arrays.many import refuse_overflow, schedule_many
@@ -42,6 +52,7 @@ class Run:
         overlap: the convention.
         passes: cycles of one multiply-accumulate; the stream along k is that much longer.
         grouping: where scales meet the numbers.
+        output_registers: registers that a finished sum passes behind the PEs.
     """
 
     gemm: Gemm
@@ -51,6 +62,7 @@ class Run:
     overlap: Overlap
     passes: int
     grouping: Grouping
+    output_registers: int = 0
 
     def k_folds(self) -> int:
         """Return in how many pieces of at most ``rows`` products k is cut where sums flow down the rows."""
@@ -94,6 +106,9 @@ class Run:
             InputError: a count exceeds int64.
         """
         gemm = self.gemm
+        # Where nothing overlaps, the next fold waits until results stand behind the last register.
+        compute_cycles += self.output_registers * (folds if self.overlap is Overlap.NONE else 1)
+        cycles_per_fold += self.output_registers
         cycles = compute_cycles + dequantize_stall_cycles
         pe_cycles = cycles * self.rows * self.columns
         refuse_overflow(gemm, self.rows, self.columns, cycles, pe_cycles, sram_activation_reads, sram_weight_reads)
@@ -174,6 +189,7 @@ def schedule(
     dequantization: Dequantization = Dequantization.NONE,
     dequantizers: Dequantizers = Dequantizers.PER_COLUMN,
     group_size: int | None = None,
+    output_registers: int = 0,
 ) -> Schedule:
     """Return what ``gemm`` takes on an array of ``rows`` x ``columns`` PEs.
 
@@ -196,10 +212,13 @@ def schedule(
         dequantization: where scales meet the numbers (``ProcessingElement.dequantization``).
         dequantizers: how many there are (``ProcessingElement.dequantizers``).
         group_size: length of a group along k; None: all of k.
+        output_registers: registers that a finished sum passes between its PE and the output, as in the dequantizer
+            of its column. A sum takes a cycle for each. The PEs go on meanwhile, so that the cycles are exposed once
+            per GEMM, and in every fold where nothing overlaps.
 
     Raises:
-        InputError: an unknown dataflow, a size below 1, a group longer than k, arrays of sizes that do not
-            broadcast, or counts beyond int64.
+        InputError: an unknown dataflow, a size below 1 (registers: below 0), a group longer than k, arrays of sizes
+            that do not broadcast, or counts beyond int64.
     """
     found = get_dataflow(dataflow)
     rows, columns, passes = as_size("rows", rows), as_size("columns", columns), as_size("passes", passes)
@@ -207,6 +226,7 @@ def schedule(
     check_choice("overlap", overlap, Overlap)
     check_choice("dequantization", dequantization, Dequantization)
     check_choice("dequantizers", dequantizers, Dequantizers)
+    check_registers(output_registers)
     grouping = Grouping(dequantization=dequantization, dequantizers=dequantizers, group_size=group_size)
     packed, packed_grouping = pack(gemm, grouping, lanes)
     run = Run(
@@ -217,6 +237,7 @@ def schedule(
         overlap=overlap,
         passes=passes,
         grouping=packed_grouping,
+        output_registers=output_registers,
     )
     sizes = {"m": gemm.m, "n": gemm.n, "k": packed.k, "batch": gemm.batch, "rows": rows, "columns": columns}
     sizes |= {"passes": passes, "group_size": 1 if run.grouping.group_size is None else run.grouping.group_size}

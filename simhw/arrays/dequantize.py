@@ -28,14 +28,15 @@ group counts with its own, shorter length. Dequantizers of their own for each bl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from simhw.arrays.base import Gemm, Overlap, as_size, ceil_div, choose, larger
 from simhw.costs import CostTable
 from simhw.errors import InputError
-from simhw.pes import Dequantization, DequantizationParts, Dequantizers
+from simhw.pes import Dequantization, DequantizationParts, Dequantizers, ProcessingElement
+from simhw.pes.price import group_dequantizer, group_sum_pj
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +66,20 @@ class DequantizationWork:
             + self.activation_sum_operations * table.total_energy_pj(parts.activation_sum)
             + self.output_operations * table.total_energy_pj(parts.output)
         )
+
+
+def dequantization_energy_pj(
+    work: DequantizationWork, pe: ProcessingElement, group_size: int, table: CostTable
+) -> float:
+    """Return the energy of all operations in picojoules, group sums by the synthesised dequantizer where there is one.
+
+    That circuit corrects zero points too, so it takes its energy with or without them.
+    """
+    parts = pe.dequantize_parts(group_size)
+    if group_dequantizer(pe, table) is None:
+        return work.energy_pj(parts, table)
+    rest = replace(work, scale_operations=0, zero_point_operations=0)
+    return rest.energy_pj(parts, table) + work.scale_operations * group_sum_pj(pe, table, group_size)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,7 @@ def output_stationary(
     overlap: int,
     group: int,
     one_dequantizer: bool,
+    registers: int,
 ) -> NDArray[np.int64]:
     """Walk over an output-stationary array.
 
@@ -43,6 +44,7 @@ def output_stationary(
         overlap: the convention.
         group: sums leave after each ``group`` of k (``group == k``: once).
         one_dequantizer: whether the sums of a column leave one per cycle; bubbles then hold the streams back.
+        registers: that a sum passes behind its PE, one cycle each.
 
     Returns:
         ``[cycles, folds, activation reads, weight reads, output writes, output reads, busy PE cycles]``.
@@ -51,7 +53,7 @@ def output_stationary(
     weight_lane = np.full(columns, -1, np.int64)
     output_lane = np.full(columns, -1, np.int64)
     counts = np.zeros(7, np.int64)
-    start, last = 0, -1
+    start, last, seen = 0, -1, -1  # ``last`` leaves a PE, ``seen`` stands behind the registers
     column_free = 0  # first cycle in which the dequantizer of column 0 takes row 0's next group
     for _ in range(batch):
         for j in range(0, n, columns):
@@ -91,15 +93,16 @@ def output_stationary(
                 counts[4] += used_rows * used_columns
                 first_out = now - 1  # row 0, column 0
                 if overlap == NONE:  # the finished fold is shifted up and out, a row per cycle
-                    last += rows
+                    last += rows + registers
                 elif overlap != ONCE:
                     for column in range(columns):
                         if output_lane[column] >= first_out + column:
                             counts[0] = -1
                             return counts
                         output_lane[column] = first_out + column + rows - 1
+                seen = last if overlap == NONE else last + registers
                 counts[1] += 1
-    counts[0] = last + 1
+    counts[0] = seen + 1
     return counts
 
 
@@ -113,6 +116,7 @@ def chained(
     columns: int,
     passes: int,
     overlap: int,
+    registers: int,
 ) -> NDArray[np.int64]:
     """Walk over an array whose sums flow down the rows: weight- or input-stationary.
 
@@ -125,6 +129,7 @@ def chained(
         columns: of the array.
         passes: rows that one element of k occupies.
         overlap: the convention.
+        registers: that a sum passes behind its chain, one cycle each.
 
     Returns:
         ``[cycles, folds, streamed reads, held reads, output writes, output reads, busy PE cycles]``; streamed
@@ -134,7 +139,7 @@ def chained(
     stream_lane = np.full(rows, -1, np.int64)
     output_lane = np.full(columns, -1, np.int64)
     counts = np.zeros(7, np.int64)
-    load, begin, last = 0, 0, -1
+    load, begin, last, seen = 0, 0, -1, -1
     for _ in range(batch):
         for j in range(0, across, columns):
             used_columns = min(columns, across - j)
@@ -175,9 +180,12 @@ def chained(
                                 return counts
                             output_lane[column] = cycle
                             last = max(last, cycle)
+                            seen = max(seen, cycle + registers)
+                    if overlap == NONE:  # nothing of the next fold moves before all results stand
+                        last = seen
                     counts[4] += used_columns * stream
                     counts[5] += used_columns * stream if written else 0
                     written = True
                     counts[1] += 1
-    counts[0] = last + 1
+    counts[0] = seen + 1
     return counts

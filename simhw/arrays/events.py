@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simhw.arrays.base import Gemm, Overlap, check_choice, check_positive
+from simhw.arrays.base import Gemm, Overlap, check_choice, check_positive, check_registers
 from simhw.arrays.dataflow import get_dataflow
 from simhw.arrays.dequantize import Grouping
 from simhw.errors import InputError
@@ -42,6 +42,7 @@ def walk(
     dequantization: Dequantization = Dequantization.NONE,
     dequantizers: Dequantizers = Dequantizers.PER_COLUMN,
     group_size: int | None = None,
+    output_registers: int = 0,
 ) -> Walk:
     """Return what an array does with ``gemm``, event by event; arguments as ``schedule``, one GEMM only.
 
@@ -60,6 +61,7 @@ def walk(
     ):
         check_positive(what, value)
     check_choice("overlap", overlap, Overlap)
+    check_registers(output_registers)
     grouping = Grouping(dequantization=dequantization, dequantizers=dequantizers, group_size=group_size)
     length, whole, last = grouping.lengths(gemm.k)
     if gemm.macs * passes // min(rows, columns) > MOST_EVENTS:
@@ -74,7 +76,7 @@ def walk(
         one = grouping.after_group and dequantizers is Dequantizers.PER_COLUMN
         group = length if grouping.after_group else gemm.k
         counts = event_kernels.output_stationary(
-            gemm.m, gemm.n, gemm.k, gemm.batch, rows, columns, passes, convention, group, one
+            gemm.m, gemm.n, gemm.k, gemm.batch, rows, columns, passes, convention, group, one, output_registers
         )
         activation_reads, weight_reads = counts[2], counts[3]
     else:
@@ -84,7 +86,15 @@ def walk(
         held_weights = dataflow == "weight_stationary"
         stream, across = (gemm.m, gemm.n) if held_weights else (gemm.n, gemm.m)
         counts = event_kernels.chained(
-            stream, across, np.array(pieces, np.int64), gemm.batch, rows, columns, passes, convention
+            stream,
+            across,
+            np.array(pieces, np.int64),
+            gemm.batch,
+            rows,
+            columns,
+            passes,
+            convention,
+            output_registers,
         )
         # each slice of a weight goes to a row of its own: together they are one word
         activation_reads = counts[2] if held_weights else counts[3]

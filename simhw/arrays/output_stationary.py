@@ -5,7 +5,8 @@ PE (r, c) multiplies element k of row r and column c in cycle k + r + c (the ske
 column, in the cycle in which they are complete: that is SCALE-Sim's convention and hides the drain. Where
 nothing overlaps, they leave afterwards, in ``rows`` cycles more. With a second accumulator in each PE the
 next fold streams at once; a column's bus then takes ``rows`` outputs per fold, so a fold takes at least
-``rows`` cycles.
+``rows`` cycles. (The circuit in ``simhw.rtl.arrays`` does so without a second accumulator: a sum leaves in the
+cycle in which it is complete, which is the one before the next sum replaces it.)
 """
 
 from __future__ import annotations

@@ -50,6 +50,7 @@ class Circuit:
         build: returns the Amaranth component; imports Amaranth when it is called.
         step: the definition: inputs and state -> next state and outputs, as bit patterns, written without the circuit.
         cycles: clock cycles of one multiply-accumulate.
+        parts: circuits that the component instantiates by their names; each is made once, however often it stands.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Circuit:
     build: Callable[[], Any] = field(hash=False, repr=False)
     step: Callable[[Codes], dict[str, NDArray[np.int64]]] = field(hash=False, repr=False)
     cycles: int = 1
+    parts: tuple[Circuit, ...] = ()
 
 
 def require_rtl() -> None:

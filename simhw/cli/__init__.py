@@ -11,22 +11,26 @@ import click
 from simhw.errors import InputError
 
 
-class _Commands(click.Group):
-    """A group whose commands are the files of this folder."""
+class Commands(click.Group):
+    """A group whose commands are the files of a package, each of which binds ``command``."""
+
+    package = __name__
+    """Name of the package; a group of another folder overrides it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the names of all commands."""
-        return sorted(module.name for module in pkgutil.iter_modules(__path__))
+        path = importlib.import_module(self.package).__path__
+        return sorted(module.name for module in pkgutil.iter_modules(path))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        command: click.Command = importlib.import_module(f"{__name__}.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"{self.package}.{cmd_name}").command
         return command
 
 
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(package_name="simhw")
 def cli(debug: bool) -> None:

@@ -1,6 +1,9 @@
 """Energy and area: parts that circuits are counted in, and tables that price them in a technology."""
 
 from simhw.costs.base import Confidence, CostTable, Entry, Quantity
+from simhw.costs.combined import CombinedTable, WholePE
+from simhw.costs.gate_library import GateLibrary, GatePrice
+from simhw.costs.gates import GateCounts, count_all_gates, count_gates
 from simhw.costs.loader import load_table, parse_table, table_names
 from simhw.costs.parts import (
     BitwiseAnd,
@@ -16,11 +19,15 @@ from simhw.costs.parts import (
 
 __all__ = [
     "BitwiseAnd",
+    "CombinedTable",
     "Confidence",
     "CostTable",
     "Entry",
     "FloatAdd",
     "FloatMultiply",
+    "GateCounts",
+    "GateLibrary",
+    "GatePrice",
     "IntegerAdd",
     "IntegerMultiply",
     "Part",
@@ -28,6 +35,9 @@ __all__ = [
     "Register",
     "Shared",
     "Shift",
+    "WholePE",
+    "count_all_gates",
+    "count_gates",
     "load_table",
     "parse_table",
     "table_names",

@@ -13,6 +13,7 @@ Scaling rules for sizes that are no table point (the same for energy and area):
 * ``BitwiseAnd`` and ``Register``: in proportion to the bits. ``Shift``: in proportion to bits times stages,
   where a shifter over p positions has ceil(log2 p) stages of two-way multiplexers.
 * ``Shared``: 1 / lanes of its part.
+* A table of gates (``gates_28nm``) has no such points: its parts are counted in gates (``simhw.costs.gates``).
 * SRAM: energy per bit is a power of the capacity between two table points (linear in log-log), and goes on
   with the slope of the nearest pair outside them. A table without write entries prices a write as a read.
 """
@@ -24,6 +25,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from simhw.costs.gate_library import GateLibrary
+from simhw.costs.gates import count_gates
 from simhw.costs.parts import (
     BitwiseAnd,
     FloatAdd,
@@ -99,6 +102,7 @@ class CostTable:
         source: what the table as a whole rests on.
         dram_default: the kind of DRAM that ``dram_pj_per_bit()`` prices.
         entries: every number with its own source.
+        gates: the prices of gates, for a table whose parts are counted in them instead of being listed.
     """
 
     name: str
@@ -108,6 +112,7 @@ class CostTable:
     source: str
     dram_default: str
     entries: tuple[Entry, ...]
+    gates: GateLibrary | None = None
 
     def energy_pj(self, part: Part) -> float:
         """Return the energy in picojoules of one use of ``part``."""
@@ -169,9 +174,12 @@ class CostTable:
         return tuple(entry for entry in self.entries if entry.part == part and entry.quantity is quantity)
 
     def _price(self, part: Part, quantity: Quantity) -> float:
+        if isinstance(part, Shared):
+            return self._price(part.part, quantity) / part.lanes
+        if self.gates is not None:
+            counts = count_gates(part)
+            return self.gates.energy_pj(counts) if quantity is Quantity.ENERGY else self.gates.area_um2(counts)
         match part:
-            case Shared():
-                return self._price(part.part, quantity) / part.lanes
             case IntegerAdd():
                 return _along(self._points("integer_add", quantity, "bits"), part.bits)
             case IntegerMultiply():

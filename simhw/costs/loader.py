@@ -2,7 +2,9 @@
 
 A table is accepted only when every number stands under a key that names its unit, is positive and cites a
 source that the table lists, when no key is unknown, and when all parts of ``REQUIRED`` are priced. An entry
-with a ``scaling_factor`` states the number *before* scaling; its value is the product.
+with a ``scaling_factor`` states the number *before* scaling; its value is the product. A table that prices gates
+(``nand2``, ``cell``, ``gate``) needs no parts of logic, and may have none: they are counted in gates. A table with
+``combined`` names the tables that it is made of (:mod:`simhw.costs.combined`).
 """
 
 from __future__ import annotations
@@ -14,6 +16,9 @@ from importlib import resources
 from typing import Any
 
 from simhw.costs.base import Confidence, CostTable, Entry, Quantity
+from simhw.costs.combined import combine, parse_combination
+from simhw.costs.gate_library import parse_gates
+from simhw.costs.synthesised import load_synthesis
 from simhw.errors import InputError, unknown_name
 
 SIZES: Mapping[str, tuple[str, ...]] = {
@@ -39,6 +44,7 @@ REQUIRED: tuple[tuple[str, Quantity], ...] = (
 """What a table must price (narrow float multipliers are composed, a write may cost what a read costs)."""
 
 _HEADER = ("description", "node_nm", "voltage_v", "source", "dram_default", "sources", "entry")
+_GATES = ("nand2", "cell", "gate")
 _OPTIONAL = ("confidence", "scaling_factor", "scaling_source")
 
 
@@ -71,19 +77,26 @@ def parse_table(text: str, name: str) -> CostTable:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"cost table {name!r} is not valid TOML ({error}); correct that line") from error
-    _known_keys(data, _HEADER, f"cost table {name!r}")
+    if "combined" in data:
+        spec = parse_combination(data, name)
+        gates, memory = load_table(spec.gates), load_table(spec.memory)
+        return combine(name, spec, synthesis=load_synthesis(spec.synthesis), gates=gates, memory=memory)
+    _known_keys(data, (*_HEADER, *_GATES), f"cost table {name!r}")
     for key in _HEADER:
         if key not in data:
             raise InputError(f"cost table {name!r} has no {key!r}, every table states it; add it")
     sources = {key: _text(value, f"source {key!r} of cost table {name!r}") for key, value in data["sources"].items()}
+    voltage_v = _positive(data["voltage_v"], f"voltage_v of cost table {name!r}")
+    has_gates = any(key in data for key in _GATES)
     table = CostTable(
         name=name,
         description=_text(data["description"], f"description of cost table {name!r}"),
         node_nm=_positive(data["node_nm"], f"node_nm of cost table {name!r}"),
-        voltage_v=_positive(data["voltage_v"], f"voltage_v of cost table {name!r}"),
+        voltage_v=voltage_v,
         source=_text(data["source"], f"source of cost table {name!r}"),
         dram_default=_text(data["dram_default"], f"dram_default of cost table {name!r}"),
         entries=tuple(_entry(raw, sources, name) for raw in data["entry"]),
+        gates=parse_gates(data, voltage_v, sources, name) if has_gates else None,
     )
     _complete(table)
     return table
@@ -129,7 +142,12 @@ def _entry(raw: Mapping[str, Any], sources: Mapping[str, str], table: str) -> En
 
 
 def _complete(table: CostTable) -> None:
+    listed = {entry.part for entry in table.entries} & set(_LOGIC)
+    if table.gates is not None and listed:
+        raise InputError(f"cost table {table.name!r} prices gates and also {min(listed)}; state one of the two")
     for part, quantity in REQUIRED:
+        if table.gates is not None and part in _LOGIC:
+            continue
         if not any(entry.part == part and entry.quantity is quantity for entry in table.entries):
             raise InputError(f"cost table {table.name!r} has no {quantity.value} of {part}; add an entry with a source")
     seen: set[tuple[object, ...]] = set()

@@ -6,7 +6,7 @@ Everything that multiplies matrices goes through :func:`accumulate`: layers of n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from simhw.gemm.kernels.dots import has_dot_products
 from simhw.gemm.operand import Operand, Values
 from simhw.gemm.paths.exact import BLOCK_FP32, BLOCK_FP64, SHORT_GROUP, block_sums, fuse_short_groups, plan_int8
 from simhw.gemm.paths.int8 import INT8_GROUPS, WORD, exact_here, scaled_dots, small_integers, worthwhile
-from simhw.gemm.plan import Plan, Sums, canonical_nan, counted_sums, is_integer, is_scaled, plan_sum
+from simhw.gemm.plan import Plan, Sums, Tally, canonical_nan, counted_sums, is_integer, is_scaled, plan_sum
 from simhw.gemm.register import fit, may_wrap, subtract, zero_term
 from simhw.gemm.scaled_sums import scaled_sums
 from simhw.gemm.threads import over_rows
@@ -35,13 +35,13 @@ class Totals:
     Attributes:
         sums: ``(batch, m, n)``: values in fp32 or fp64, or integers in units of ``2**unit``.
         unit: exponent of the unit of integers.
-        overflows: group sums that did not fit an integer register (they have wrapped, or were clamped on the way).
+        tally: what happened on the way, over all groups.
         plan: which kernel ran for a whole group, and why it gives the definition's bits.
     """
 
     sums: Sums
     unit: int
-    overflows: int
+    tally: Tally = field(default_factory=Tally)
     plan: Plan
 
     def to_float32(self) -> NDArray[np.float32]:
@@ -86,25 +86,25 @@ def accumulate(
     values, extents, plan = _prepare(a, b, accumulator, slices[0].stop, len(slices))
     if is_scaled(accumulator):
         plan, inside = scaled_sums(accumulator, (a, b), values, extents, c)
-        return Totals(sums=inside, unit=0, overflows=0, plan=plan)
+        return Totals(sums=inside, unit=0, plan=plan)
     scales = _group_scales(a, b)
     if scales is None:
-        sums, overflows = _group_sum(plan, datapath, values, extents, (slices[0], 0), b, c, chain)
-        return Totals(sums=sums, unit=extents[0].unit + extents[1].unit, overflows=overflows, plan=plan)
+        sums, tally = _group_sum(plan, datapath, values, extents, (slices[0], 0), b, c, chain)
+        return Totals(sums=sums, unit=extents[0].unit + extents[1].unit, tally=tally, plan=plan)
     plan = fuse_short_groups(plan, accumulator, slices[0].stop, len(slices))
     if plan.kernel == INT8_GROUPS:
         done = scaled_dots(*values, scales, slices[0].stop, extents[0].unit + extents[1].unit)
-        return Totals(sums=done, unit=0, overflows=0, plan=plan)
+        return Totals(sums=done, unit=0, plan=plan)
     if plan.kernel in (BLOCK_FP32, BLOCK_FP64):
         fused = canonical_nan(block_sums(plan, *values, scales, slices[0].stop))
-        return Totals(sums=fused, unit=0, overflows=0, plan=plan)
+        return Totals(sums=fused, unit=0, plan=plan)
     result = np.empty((*a.codes.shape[:2], b.codes.shape[1]), np.float32)
-    lost = 0
+    total = Tally()
     for group, ks in enumerate(slices):
-        sums, overflows = _group_sum(plan, datapath, values, extents, (ks, group), b, None, chain)
-        lost += overflows
+        sums, tally = _group_sum(plan, datapath, values, extents, (ks, group), b, None, chain)
+        total += tally
         _add_scaled(sums, extents, (scales[0][:, :, group], scales[1][:, :, group]), group == 0, result)
-    return Totals(sums=result, unit=0, overflows=lost, plan=plan)
+    return Totals(sums=result, unit=0, tally=total, plan=plan)
 
 
 def _integer_scales(a: Operand, b: Operand, datapath: Datapath, c: NDArray[np.float32] | None) -> Totals:
@@ -124,7 +124,7 @@ def _integer_scales(a: Operand, b: Operand, datapath: Datapath, c: NDArray[np.fl
         return accumulate(a, folded, replace(datapath, integer_scales=False, accumulator=Exact(bits=SUM_BITS)))
     sums, overflows = sum_scaled_groups(a, b, bits)
     why = "sums of a group and the integers that scale them are below 2^53; wrapped as the registers wrap"
-    return Totals(sums=sums, unit=0, overflows=overflows, plan=Plan(kernel="dgemm", why=why))
+    return Totals(sums=sums, unit=0, tally=Tally(overflows=overflows), plan=Plan(kernel="dgemm", why=why))
 
 
 def _prepare(
@@ -167,18 +167,19 @@ def _group_sum(
     b: Operand,
     c: NDArray[np.float32] | None,
     chain: int | None,
-) -> tuple[Sums, int]:
-    """Return one group's sums with zero points subtracted, and how many did not fit the accumulator."""
+) -> tuple[Sums, Tally]:
+    """Return one group's sums with zero points subtracted, and what happened on the way."""
     x, y = values
     ks, group = at
     accumulator = datapath.accumulator
-    sums, overflows = _chained(plan, accumulator, (x[:, :, ks], y[:, :, ks]), extents, c, chain)
+    sums, tally = _chained(plan, accumulator, (x[:, :, ks], y[:, :, ks]), extents, c, chain)
     if may_wrap(accumulator, extents, ks.stop - ks.start, b):
         assert isinstance(accumulator, Exact)
-        return fit(sums, accumulator, extents, zero_term(x, b, ks, group))
+        held, overflows = fit(sums, accumulator, extents, zero_term(x, b, ks, group))
+        return held, Tally(overflows=overflows)
     if is_integer(accumulator):
         sums = subtract(sums, extents, zero_term(x, b, ks, group))
-    return sums, overflows
+    return sums, tally
 
 
 def _chained(
@@ -188,7 +189,7 @@ def _chained(
     extents: tuple[Extent, Extent],
     c: NDArray[np.float32] | None,
     chain: int | None,
-) -> tuple[Sums, int]:
+) -> tuple[Sums, Tally]:
     """Return the sums over k, for a rounding accumulator in runs of ``chain`` whose sums are added in order."""
     x, y = values
     k = x.shape[2]
@@ -198,7 +199,7 @@ def _chained(
     total, _ = counted_sums(plan, accumulator, x[:, :, runs[0]], y[:, :, runs[0]], extents, c)
     for run in runs[1:]:
         total = total + counted_sums(plan, accumulator, x[:, :, run], y[:, :, run], extents, None)[0]
-    return total, 0
+    return total, Tally()
 
 
 def _add_scaled(

@@ -15,7 +15,7 @@ from simhw.gemm.accumulate import Totals, accumulate
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.dequantize_first import dequantize_before_multiplier
 from simhw.gemm.operand import Operand
-from simhw.gemm.plan import Plan
+from simhw.gemm.plan import Plan, Tally
 from simhw.gemm.registers import has_half_conversion
 from simhw.gemm.stored import StoredScale, store
 from simhw.gemm.threads import over_rows
@@ -28,15 +28,20 @@ class Product:
     Attributes:
         values: ``(batch, m, n)`` float32, each a value of the datapath's output format, times the output's scale
             where the datapath requantizes.
-        overflows: group sums that did not fit the integer accumulator (they have wrapped or were clamped).
+        tally: what happened on the way: group sums that did not fit the integer accumulator, steps without a bound.
         saturations: results beyond the output format's largest value (they have become that value).
         plan: which kernel ran for a whole group, and why it gives the same bits.
     """
 
     values: NDArray[np.float32]
-    overflows: int
+    tally: Tally
     saturations: int
     plan: Plan
+
+    @property
+    def overflows(self) -> int:
+        """Group sums that did not fit the integer accumulator (they have wrapped or were clamped)."""
+        return self.tally.overflows
 
 
 def multiply(
@@ -76,7 +81,7 @@ def multiply(
     else:
         output = get_element_format(datapath.output)
         result, saturations = behind_accumulator(totals, a, b, bias, output)
-    return Product(values=result, overflows=totals.overflows, saturations=saturations, plan=totals.plan)
+    return Product(values=result, tally=totals.tally, saturations=saturations, plan=totals.plan)
 
 
 def behind_accumulator(

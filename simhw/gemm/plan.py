@@ -105,6 +105,28 @@ def group_sums(
     return canonical_nan(_with_specials(plan, accumulator, a, b, extents, c))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """What happened on the way to sums.
+
+    Attributes:
+        overflows: sums that did not fit an integer register: they have wrapped, or were clamped at least once.
+        slow_steps: steps for which no bound held, so that the kernel that does every product by itself ran.
+        steps: all steps of a plan that decides step by step; 0 where one kernel ran for all.
+    """
+
+    overflows: int = 0
+    slow_steps: int = 0
+    steps: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            overflows=self.overflows + other.overflows,
+            slow_steps=self.slow_steps + other.slow_steps,
+            steps=self.steps + other.steps,
+        )
+
+
 def counted_sums(
     plan: Plan,
     accumulator: Accumulator,
@@ -112,16 +134,13 @@ def counted_sums(
     b: Values,
     extents: tuple[Extent, Extent],
     c: NDArray[np.float32] | None = None,
-) -> tuple[Sums, int]:
-    """Run a plan as :func:`group_sums` does; return also how many sums a saturating register clamped on the way.
-
-    A path that can tell offers ``run_counted``; the count is 0 for all others.
-    """
+) -> tuple[Sums, Tally]:
+    """Run a plan as :func:`group_sums` does; return also what happened, where the path offers ``run_counted``."""
     counted = getattr(path_of(accumulator), "run_counted", None)
     if counted is None or not (extents[0].finite and extents[1].finite):
-        return group_sums(plan, accumulator, a, b, extents, c), 0
-    done = counted(plan, accumulator, a, b, extents, c)
-    return done.sums, done.saturated
+        return group_sums(plan, accumulator, a, b, extents, c), Tally()
+    sums, tally = counted(plan, accumulator, a, b, extents, c)
+    return sums, tally
 
 
 def canonical_nan(sums: Sums) -> Sums:

@@ -55,7 +55,7 @@ _BLOCK_SCALED: Final = (
 """Operands, element format and scheme of ``kind::mxf8f6f4``: k = 32, one scale pair per instruction."""
 
 _BLOCK_PES: Final = MappingProxyType({"mxfp4": "mxfp4_dot", "mxfp4_block16": "nvfp4_dot", "nvfp4": "nvfp4_dot"})
-"""Processing element of the schemes with E2M1 elements; the others run on the one for E4M3."""
+"""Processing element of the instructions that sum groups exactly; the others align their products."""
 
 _RECORDED_RESULTS: Final = MappingProxyType(
     {
@@ -134,7 +134,7 @@ def _block_scaled() -> list[Datapath]:
             activation=element,
             weight=element,
             attention=element,
-            pe=_BLOCK_PES.get(scheme, "mxfp8_dot"),
+            pe=_BLOCK_PES.get(label, "mx_aligned"),
             accumulator=accumulator,
             output="bf16",
             scheme=scheme,

@@ -134,7 +134,7 @@ def _finish(
     clamped: int = from_upper_bits(sums.reshape(-1), shift, unit, out.reshape(-1))
     if outside is not None and outside.any():
         clamped = int(np.count_nonzero(outside | ((sums & _low_bits(sums, shift)) != 1)))
-    return out, int(clamped)
+    return out, clamped
 
 
 def _low_bits(sums: NDArray[Any], shift: int) -> Any:

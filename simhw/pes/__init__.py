@@ -10,7 +10,7 @@ from simhw.circuits import Circuit
 from simhw.errors import InputError, unknown_name
 from simhw.pes.base import Dequantization, DequantizationParts, Dequantizers, ProcessingElement
 
-_SHARED = frozenset({"base", "operands", "structure"})
+_SHARED = frozenset({"base", "operands", "price", "structure"})
 """Files of this folder that several PEs share."""
 
 __all__ = [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from simhw.circuits.base import Circuit
+from simhw.circuits.float_mac import float_mac
 from simhw.costs import FloatMultiply
 from simhw.formats.catalog import BF16
 from simhw.pes.base import Dequantization, ProcessingElement, Signal
@@ -14,6 +16,10 @@ from simhw.pes.structure import FP32_BITS, fp32_accumulation, no_dequantization
 def product(activation_code: int, weight_code: int) -> Fraction:
     """Return the exact product of two codes."""
     return multiply_floats(read_float(activation_code, BF16), read_float(weight_code, BF16))
+
+
+CIRCUITS = ("one_path",)
+"""One fp32 adder with one path for near and far exponents."""
 
 
 PE = ProcessingElement(
@@ -39,3 +45,8 @@ PE = ProcessingElement(
         Signal(name="product", bits=16, worst_case="255 x 255 = 65,025, the sign beside it"),
     ),
 )
+
+
+def circuit(variant: str = CIRCUITS[0]) -> Circuit:
+    """Return the circuit."""
+    return float_mac(name=PE.name, variant=variant, source=PE.source, activation_format=BF16, weight_format=BF16)

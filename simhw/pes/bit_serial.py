@@ -15,10 +15,15 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from simhw.circuits.base import Circuit
+from simhw.circuits.bit_serial import bit_plane_lanes
 from simhw.costs import BitwiseAnd, IntegerAdd, Part
+from simhw.errors import InputError
 from simhw.pes.base import Dequantization, ProcessingElement, Product, Signal, signed_bits
 from simhw.pes.operands import check_code, signed_integer
 from simhw.pes.structure import integer_accumulation, left_shift, scale_int32_output
+
+CIRCUITS = ("bit_plane",)
 
 LANES = 16
 """Products side by side, as in a serial inner-product unit of the source."""
@@ -88,3 +93,21 @@ PE = ProcessingElement(
         ),
     ),
 )
+
+
+def circuit(variant: str = CIRCUITS[0], *, activation_bits: int = 8, accumulator_bits: int = 32) -> Circuit:
+    """Return the circuit of a unit: one bit plane of 16 activations per clock, ``activation_bits`` clocks in all.
+
+    Raises:
+        InputError: activations of a width that the PE does not execute.
+    """
+    if activation_bits not in ACTIVATION_BITS:
+        raise InputError(f"activation_bits is {activation_bits}, must be 2..8; choose the precision of the activations")
+    return bit_plane_lanes(
+        name="bit_serial",
+        variant=variant,
+        source=PE.source,
+        lanes=LANES,
+        activation_bits=activation_bits,
+        accumulator_bits=accumulator_bits,
+    )

@@ -19,10 +19,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simhw.circuits.base import Circuit
+from simhw.circuits.bit_serial import term_encoder, term_mac
 from simhw.costs import BitwiseAnd, IntegerAdd, Part, Shared, Shift
 from simhw.pes.base import Dequantization, ProcessingElement, Product, Signal, signed_bits
 from simhw.pes.operands import check_code, signed_integer
 from simhw.pes.structure import integer_accumulation, scale_int32_output
+
+CIRCUITS = ("term", "encoder")
 
 DIGITS = {"int8": 4, "int4": 2, "uint4": 3}
 """Booth digits of a weight."""
@@ -110,3 +114,10 @@ PE = ProcessingElement(
         Signal(name="shifted term", bits=16, worst_case="-2 x -128 at place 3 = 16,384, one above 15 bits"),
     ),
 )
+
+
+def circuit(variant: str = CIRCUITS[0], *, accumulator_bits: int = 32) -> Circuit:
+    """Return the circuit of the PE, one term per clock, or of the encoder at the head of a column."""
+    if variant == "encoder":
+        return term_encoder(name="bit_serial_booth_encoder", variant=variant, source=PE.source)
+    return term_mac(name="bit_serial_booth", variant=variant, source=PE.source, accumulator_bits=accumulator_bits)

@@ -20,10 +20,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
+from simhw.circuits.base import Circuit
+from simhw.circuits.fused_bricks import fused_bricks
 from simhw.costs import IntegerAdd, IntegerMultiply
 from simhw.pes.base import Dequantization, ProcessingElement, Product, Signal, signed_bits
 from simhw.pes.operands import check_code
 from simhw.pes.structure import integer_accumulation, scale_int32_output
+
+CIRCUITS = ("adders",)
 
 BRICKS = 16
 """Of a fusion unit."""
@@ -110,3 +114,8 @@ PE = ProcessingElement(
         Signal(name="8 x 8 product", bits=17, worst_case="255 x 255 = 65,025 of unsigned operands, and a sign"),
     ),
 )
+
+
+def circuit(variant: str = CIRCUITS[0], *, accumulator_bits: int = 32) -> Circuit:
+    """Return the circuit of a fusion unit for operands of 2, 4 and 8 bits, signed or unsigned, chosen as it runs."""
+    return fused_bricks(name="bitfusion", variant=variant, source=PE.source, accumulator_bits=accumulator_bits)

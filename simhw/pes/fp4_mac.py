@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from simhw.circuits.base import Circuit
+from simhw.circuits.fp4_mac import fp4_mac
 from simhw.costs import IntegerMultiply
 from simhw.formats.catalog import E2M1
 from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElement, Signal, signed_bits
@@ -47,6 +49,12 @@ def _dequantize_parts(group_size: int) -> DequantizationParts:
     return DequantizationParts(output=(convert, FP32_MULTIPLY, FP32_MULTIPLY))
 
 
+CIRCUITS = ("shifted_significands",)
+"""Significands are multiplied, then shifted by the sum of the exponents."""
+COMMON_BITS = 24
+"""Holds 58,254 of the largest products, more than any layer in use sums."""
+
+
 PE = ProcessingElement(
     name="fp4_mac",
     description="E2M1 x E2M1 as a 4 x 4-bit integer product in units of 1/4, exact fixed-point accumulator",
@@ -65,3 +73,12 @@ PE = ProcessingElement(
     dequantize_parts=_dequantize_parts,
     signals=SIGNALS,
 )
+
+
+def circuit(variant: str = CIRCUITS[0], *, accumulator_bits: int = COMMON_BITS) -> Circuit:
+    """Return the circuit.
+
+    Raises:
+        InputError: the accumulator cannot hold one product, or is wider than a port may be.
+    """
+    return fp4_mac(name=PE.name, variant=variant, source=PE.source, accumulator_bits=accumulator_bits)

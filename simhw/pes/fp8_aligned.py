@@ -6,15 +6,22 @@ Every product is shifted right to the largest exponent of the 32 lanes and cut o
 32 and of the accumulator takes six more, and a sign: 13 + 2 + 6 + 1 = 22 bits. Another F is F + 9
 (Blackwell, F = 25: 34 bits). A lane has its multiplier, its comparison for the largest exponent, its
 shifter and its adder of the tree; 32 lanes share normaliser, rounder and register.
+
+FP6, FP4 and FNUZ operands, whose significands and exponents fit those of FP8, take the same lanes at the same rate,
+as in Blackwell's kind f8f6f4 and, for FNUZ, in CDNA3.
 """
 
 from __future__ import annotations
 
 from simhw.costs import IntegerAdd, Part, Register, Shared, Shift
+from simhw.formats.catalog import E4M3FNUZ, E5M2FNUZ
 from simhw.pes.base import Dequantization, ProcessingElement, Signal
 from simhw.pes.fp8_mac import MULTIPLIER, PRODUCTS
+from simhw.pes.mx_dot import FP4, FP6, pairing
 from simhw.pes.structure import FP32_BITS, integer_to_fp32, scale_fp32_output
 
+FNUZ = tuple((a, w) for a in (E4M3FNUZ, E5M2FNUZ) for w in (E4M3FNUZ, E5M2FNUZ))
+"""Pairings of CDNA3, whose codes have one more exponent in place of a minus zero."""
 LANES = 32
 """Products that are added at once."""
 BITS_OVER_FRACTION = 9
@@ -22,7 +29,8 @@ BITS_OVER_FRACTION = 9
 HOPPER_BITS = 13 + BITS_OVER_FRACTION
 
 
-def _accumulation(bits: int) -> tuple[Part, ...]:
+def aligned_accumulation(bits: int) -> tuple[Part, ...]:
+    """Return the parts of one lane's accumulation with ``bits`` wide sums."""
     window = max(2, bits - BITS_OVER_FRACTION + 2)
     return (
         IntegerAdd(bits=6),
@@ -40,14 +48,14 @@ PE = ProcessingElement(
     source="arithmetic of Hopper's tensor cores: MMA-Sim, arXiv 2511.10909; structure by this project",
     activation_format="e4m3",
     weight_format="e4m3",
-    products=PRODUCTS,
-    products_per_cycle={(8, 8): 1},
+    products=PRODUCTS | {(a.name, w.name): pairing(a, w) for a, w in (*FNUZ, *FP6, *FP4)},
+    products_per_cycle={(8, 8): 1, (6, 6): 1, (4, 4): 1},
     product_bits=8,
     least_accumulator_bits=9,
     worst_case_bits=lambda group_size, weight_format: HOPPER_BITS,  # noqa: ARG005
     register_bits=16,
     multiplier=(MULTIPLIER,),
-    accumulation=_accumulation,
+    accumulation=aligned_accumulation,
     dequantization=Dequantization.AFTER_ACCUMULATION,
     dequantize_parts=scale_fp32_output,
     signals=(

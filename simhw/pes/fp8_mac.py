@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from simhw.circuits.base import Circuit
+from simhw.circuits.float_mac import float_mac
 from simhw.costs import FloatMultiply
 from simhw.formats.catalog import E4M3, E5M2
 from simhw.formats.floating import FloatFormat
@@ -25,6 +27,15 @@ def _pairing(activation: FloatFormat, weight: FloatFormat) -> Product:
 PRODUCTS = {(a.name, w.name): _pairing(a, w) for a in (E4M3, E5M2) for w in (E4M3, E5M2)}
 """Exact products of all four pairings."""
 MULTIPLIER = FloatMultiply(exponent_bits=5, significand_bits=4)
+_FORMATS = {
+    "e4m3": (E4M3, E4M3),
+    "e5m2": (E5M2, E5M2),
+    "e4m3_e5m2": (E4M3, E5M2),
+    "e5m2_e4m3": (E5M2, E4M3),
+}
+CIRCUITS = tuple(_FORMATS)
+"""Formats of activation and weight; each is a circuit of its own, as narrow as they allow."""
+
 
 PE = ProcessingElement(
     name="fp8_mac",
@@ -49,3 +60,15 @@ PE = ProcessingElement(
         Signal(name="product", bits=8, worst_case="15 x 15 = 225, the sign beside it"),
     ),
 )
+
+
+def circuit(variant: str = CIRCUITS[0]) -> Circuit:
+    """Return the circuit for one pairing of formats."""
+    activation, weight = _FORMATS[variant]
+    return float_mac(
+        name=PE.name if variant == CIRCUITS[0] else f"{PE.name}_{variant}",
+        variant=variant,
+        source=PE.source,
+        activation_format=activation,
+        weight_format=weight,
+    )

@@ -9,10 +9,22 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from simhw.circuits.base import Circuit
+from simhw.circuits.integer_mac import Integer, IntegerStructure, integer_mac
 from simhw.costs import IntegerMultiply
 from simhw.pes.base import Dequantization, ProcessingElement, Signal, signed_bits
 from simhw.pes.operands import signed_integer
 from simhw.pes.structure import integer_accumulation, scale_int32_output
+
+_STRUCTURES = {
+    "carry_save": IntegerStructure.CARRY_SAVE,
+    "booth": IntegerStructure.BOOTH,
+    "naive": IntegerStructure.MULTIPLIER,
+}
+CIRCUITS = tuple(_STRUCTURES)
+
+COMMON_BITS = 20
+"""Of the circuit: sums of 4096 products, -229,376..262,144."""
 
 LOWEST, HIGHEST = -8 * 7, -8 * -8
 """Ends of a product."""
@@ -50,3 +62,20 @@ PE = ProcessingElement(
         Signal(name="product", bits=8, worst_case="-8 x -8 = 64, one above the 63 of 7 bits"),
     ),
 )
+
+
+def circuit(variant: str = CIRCUITS[0], *, accumulator_bits: int = COMMON_BITS) -> Circuit:
+    """Return the circuit in one of its variants, the same as those of ``int8_mac``.
+
+    Raises:
+        InputError: the accumulator cannot hold one product, or is wider than a port may be.
+    """
+    return integer_mac(
+        name="int4_mac" if variant == CIRCUITS[0] else f"int4_mac_{variant}",
+        variant=variant,
+        source=PE.source,
+        structure=_STRUCTURES[variant],
+        activation=Integer(bits=4, signed=True),
+        weight=Integer(bits=4, signed=True),
+        accumulator_bits=accumulator_bits,
+    )

@@ -1,13 +1,28 @@
-"""int8 x int8 multiply-accumulate with an integer accumulator, 32 bits wide unless chosen otherwise."""
+"""int8 x int8 multiply-accumulate with an integer accumulator, 32 bits wide unless chosen otherwise.
+
+Three circuits of one function. ``carry_save`` compresses the 64 ANDs of a Baugh-Wooley multiplier together with the
+accumulator and has one carry-propagate adder: the structure that a comparison of PEs owes to int8. ``booth`` recodes
+the weight to radix 4, so four rows remain. ``naive`` is ``a * w + total``, as behavioural code has it: whatever the
+synthesis tool makes of it.
+"""
 
 from __future__ import annotations
 
 from fractions import Fraction
 
+from simhw.circuits.base import Circuit
+from simhw.circuits.integer_mac import Integer, IntegerStructure, integer_mac
 from simhw.costs import IntegerMultiply
 from simhw.pes.base import Dequantization, ProcessingElement, Signal, signed_bits
 from simhw.pes.operands import signed_integer
 from simhw.pes.structure import integer_accumulation, scale_int32_output
+
+_STRUCTURES = {
+    "carry_save": IntegerStructure.CARRY_SAVE,
+    "booth": IntegerStructure.BOOTH,
+    "naive": IntegerStructure.MULTIPLIER,
+}
+CIRCUITS = tuple(_STRUCTURES)
 
 COMMON_BITS = 32
 """Every int8 GEMM in use accumulates in int32."""
@@ -45,3 +60,20 @@ PE = ProcessingElement(
         Signal(name="product", bits=16, worst_case="-128 x -128 = 16,384, one above 15 bits"),
     ),
 )
+
+
+def circuit(variant: str = CIRCUITS[0], *, accumulator_bits: int = COMMON_BITS) -> Circuit:
+    """Return the circuit in one of its variants.
+
+    Raises:
+        InputError: the accumulator cannot hold one product, or is wider than a port may be.
+    """
+    return integer_mac(
+        name="int8_mac" if variant == CIRCUITS[0] else f"int8_mac_{variant}",
+        variant=variant,
+        source=PE.source,
+        structure=_STRUCTURES[variant],
+        activation=Integer(bits=8, signed=True),
+        weight=Integer(bits=8, signed=True),
+        accumulator_bits=accumulator_bits,
+    )

@@ -17,8 +17,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from simhw.circuits.base import Circuit
+from simhw.circuits.fixed_point_mac import fixed_point_mac
+from simhw.circuits.float_mac import float_mac
 from simhw.costs import BitwiseAnd, IntegerAdd, IntegerMultiply, Part, Register
 from simhw.formats.catalog import FP16
+from simhw.formats.families import integer_format
 from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElement, Signal, signed_bits
 from simhw.pes.mixpe_w4a8 import shift_and_add, two_passes
 from simhw.pes.operands import FloatOperand, check_code, read_float
@@ -81,6 +85,10 @@ def _dequantize_parts(group_size: int) -> DequantizationParts:
     )
 
 
+CIRCUITS = ("fixed_point", "fp32")
+"""The exact accumulator of this PE's definition, and beside it one that rounds to fp32 after every addition."""
+
+
 PE = ProcessingElement(
     name="mixpe_w4a16",
     description="uint4 x fp16 by shift and add of significands, exact fixed-point group accumulator",
@@ -104,3 +112,28 @@ PE = ProcessingElement(
         Signal(name="placed product", bits=45, worst_case="15 x 65,504 in units of 2^-24, and a sign"),
     ),
 )
+
+
+def circuit(variant: str = CIRCUITS[0], *, group_size: int = 128, weight_signed: int = 0) -> Circuit:
+    """Return the circuit for uint4 weights, or for int4 where they are signed.
+
+    Args:
+        variant: which accumulator.
+        group_size: products per sum, which sets the width of the fixed-point accumulator.
+        weight_signed: 1 for int4 weights, 0 for uint4.
+    """
+    weight_format = integer_format(bits=4, signed=bool(weight_signed))
+    name = PE.name if variant == CIRCUITS[0] else f"{PE.name}_{variant}"
+    if variant == "fp32":
+        return float_mac(
+            name=name, variant=variant, source=PE.source, activation_format=FP16, weight_format=weight_format
+        )
+    return fixed_point_mac(
+        name=name,
+        variant=variant,
+        source=PE.source,
+        activation_format=FP16,
+        weight_format=weight_format,
+        sum_bits=PE.group_accumulator_bits(group_size, weight_format.name),
+        parameters={"group_size": group_size, "weight_signed": weight_signed},
+    )

@@ -18,10 +18,25 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from simhw.circuits.base import Circuit
+from simhw.circuits.float_dequantizer import float_dequantizer
+from simhw.circuits.group_dequantizer import integer_dequantizer
+from simhw.circuits.integer_mac import Integer, IntegerStructure, integer_mac
 from simhw.costs import BitwiseAnd, IntegerAdd, IntegerMultiply, Register
 from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElement, Signal, signed_bits
 from simhw.pes.operands import check_code, signed_integer
 from simhw.pes.structure import FP32_ADD, FP32_BITS, FP32_MULTIPLY, integer_accumulation, integer_to_fp32
+
+_STRUCTURES = {
+    "carry_save": IntegerStructure.CARRY_SAVE,
+    "adders": IntegerStructure.ADDERS,
+    "booth": IntegerStructure.BOOTH,
+    "multiplier": IntegerStructure.MULTIPLIER,
+}
+_DEQUANTIZERS = ("integer_dequantizer", "integer_dequantizer_naive")
+FLOAT_DEQUANTIZER = "float_dequantizer"
+"""Behind the PE where the group's scale is a float."""
+CIRCUITS = (*_STRUCTURES, *_DEQUANTIZERS, FLOAT_DEQUANTIZER)
 
 
 def shift_and_add(activation: int, weight_code: int, *, signed: bool) -> int:
@@ -99,3 +114,49 @@ PE = ProcessingElement(
         Signal(name="product", bits=12, worst_case="15 x -128 = -1,920"),
     ),
 )
+
+
+def circuit(
+    variant: str = CIRCUITS[0], *, weight_signed: int = 0, group_size: int = 128, accumulator_bits: int | None = None
+) -> Circuit:
+    """Return the circuit of the PE, or of the dequantizer behind it, in one of its variants.
+
+    Args:
+        variant: a structure of the PE, or of the all-integer dequantizer at the foot of a column.
+        weight_signed: 1 for int4 weights, 0 for uint4.
+        group_size: products of a group; sets the width of the accumulator.
+        accumulator_bits: width of the accumulator, where it shall be another (32 for the dequantizer).
+
+    Raises:
+        InputError: a width that cannot hold a product, or a port cannot have.
+    """
+    weight = Integer(bits=4, signed=bool(weight_signed))
+    group_bits = PE.group_accumulator_bits(group_size, weight.name)
+    name = "mixpe_w4a8" if variant == CIRCUITS[0] else f"mixpe_w4a8_{variant}"
+    if variant in _DEQUANTIZERS:
+        return integer_dequantizer(
+            name=name,
+            variant=variant,
+            source="progressive group quantization of QServe, arXiv 2405.04532",
+            behavioural=variant.endswith("naive"),
+            group_bits=group_bits,
+            activation_bits=signed_bits(-128 * group_size, 127 * group_size),
+            total_bits=32 if accumulator_bits is None else accumulator_bits,
+        )
+    if variant == FLOAT_DEQUANTIZER:
+        return float_dequantizer(
+            name=name,
+            variant=variant,
+            source=PE.source,
+            group_bits=group_bits,
+            activation_bits=signed_bits(-128 * group_size, 127 * group_size),
+        )
+    return integer_mac(
+        name=name,
+        variant=variant,
+        source=PE.source,
+        structure=_STRUCTURES[variant],
+        activation=Integer(bits=8, signed=True),
+        weight=weight,
+        accumulator_bits=group_bits if accumulator_bits is None else accumulator_bits,
+    )

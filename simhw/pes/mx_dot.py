@@ -16,7 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from importlib import import_module
 
+from simhw.circuits.base import Circuit
 from simhw.costs import IntegerAdd, IntegerMultiply, Part, Register, Shared
 from simhw.formats.catalog import E2M1, E2M3, E3M2, E4M3, E5M2, MXINT8_ELEMENT
 from simhw.formats.floating import FloatFormat
@@ -39,6 +41,9 @@ Pairs = tuple[tuple[Element, Element], ...]
 MX_BLOCK = 32
 """Elements that share a scale in OCP MX v1.0."""
 MX_SOURCE = "OCP Microscaling Formats (MX) v1.0, section 6.2; exact accumulation within the block is a choice"
+
+CIRCUITS = ("mxfp4", "nvfp4")
+"""Circuits of the family: those of the single-format lanes ``mxfp4_dot`` and ``nvfp4_dot``."""
 
 FP8 = ((E4M3, E4M3), (E4M3, E5M2), (E5M2, E4M3))
 FP6 = ((E3M2, E3M2), (E3M2, E2M3), (E2M3, E3M2), (E2M3, E2M3))
@@ -170,3 +175,10 @@ PE = block_dot(
         Signal(name="product", bits=16, worst_case="MXINT8: -128 x -128 = 16,384, one above 15 bits"),
     ),
 )
+
+
+def circuit(variant: str = CIRCUITS[0], *, lanes: int | None = None) -> Circuit:
+    """Return the circuit of a single-format member of the family, all lanes of a block side by side."""
+    member = import_module(f"simhw.pes.{variant}_dot")
+    made: Circuit = member.circuit() if lanes is None else member.circuit(lanes=lanes)
+    return made

@@ -6,8 +6,13 @@ See ``mx_dot`` for what all block dot products share.
 
 from __future__ import annotations
 
+from simhw.circuits.base import Circuit
+from simhw.circuits.block_dot import mxfp4_dot as block_circuit
 from simhw.pes.fp4_mac import MULTIPLIER, SIGNALS
-from simhw.pes.mx_dot import FP4, block_dot
+from simhw.pes.mx_dot import FP4, MX_BLOCK, block_dot
+
+CIRCUITS = ("bit_heap",)
+"""All products of a block in one bit heap."""
 
 PE = block_dot(
     name="mxfp4_dot",
@@ -18,3 +23,8 @@ PE = block_dot(
     positions=1,
     signals=SIGNALS,
 )
+
+
+def circuit(variant: str = CIRCUITS[0], *, lanes: int = MX_BLOCK) -> Circuit:
+    """Return the circuit of one block per clock, all lanes side by side."""
+    return block_circuit(name=PE.name, variant=variant, source=PE.source, lanes=lanes)

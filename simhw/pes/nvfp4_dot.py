@@ -7,6 +7,8 @@ and added to an fp32 sum. The tensors' own fp32 scales multiply the finished out
 
 from __future__ import annotations
 
+from simhw.circuits.base import Circuit
+from simhw.circuits.block_dot import nvfp4_dot as block_circuit
 from simhw.costs import IntegerAdd, IntegerMultiply, Part, Register
 from simhw.pes.base import Signal
 from simhw.pes.fp4_mac import MULTIPLIER, SIGNALS
@@ -28,6 +30,10 @@ def _scale(sum_bits: int) -> tuple[Part, ...]:
     )
 
 
+CIRCUITS = ("bit_heap",)
+"""All products of a block in one bit heap."""
+
+
 PE = block_dot(
     name="nvfp4_dot",
     description="E2M1 block dot product, exact within 16 elements, E4M3 scales, one fp32 addition per block",
@@ -45,3 +51,8 @@ PE = block_dot(
         Signal(name="scaled block sum", bits=20, worst_case="16 x 144 x 225 = 518,400, and a sign"),
     ),
 )
+
+
+def circuit(variant: str = CIRCUITS[0], *, lanes: int = BLOCK) -> Circuit:
+    """Return the circuit of one block per clock, all lanes side by side."""
+    return block_circuit(name=PE.name, variant=variant, source=PE.source, lanes=lanes)

@@ -6,11 +6,16 @@ difference and multiplies by the group's fp16 scale, rounding to fp16; the PE it
 
 from __future__ import annotations
 
+from simhw.circuits.base import Circuit
+from simhw.circuits.dequantize_to_fp16 import dequantize_to_fp16
 from simhw.costs import FloatMultiply, IntegerAdd
+from simhw.formats.families import integer_format
 from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElement, Signal
 from simhw.pes.fp16_mac import product
 from simhw.pes.structure import FP32_BITS, fp32_accumulation, integer_to_fp32
 
+CIRCUITS = ("one_path",)
+"""One fp32 adder with one path for near and far exponents."""
 FP16_MULTIPLY = FloatMultiply(exponent_bits=5, significand_bits=11)
 
 
@@ -44,3 +49,14 @@ PE = ProcessingElement(
         Signal(name="product", bits=22, worst_case="2047 x 2047 = 4,190,209, the sign beside it"),
     ),
 )
+
+
+def circuit(variant: str = CIRCUITS[0], *, weight_signed: int = 0) -> Circuit:
+    """Return the circuit: the dequantizer of a column and the fp16 PE behind it.
+
+    Args:
+        variant: the structure.
+        weight_signed: 1 for int4 weights and zero points, 0 for uint4.
+    """
+    weight_format = integer_format(bits=4, signed=bool(weight_signed))
+    return dequantize_to_fp16(name=PE.name, variant=variant, source=PE.source, weight_format=weight_format)

@@ -8,10 +8,15 @@ scale.
 
 from __future__ import annotations
 
+from simhw.circuits.base import Circuit
+from simhw.circuits.dequantize_first import dequantize_first
+from simhw.circuits.integer_mac import Integer
 from simhw.costs import IntegerAdd, IntegerMultiply
 from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElement, Signal
-from simhw.pes.int8_mac import product, worst_case_bits
+from simhw.pes.int8_mac import COMMON_BITS, product, worst_case_bits
 from simhw.pes.structure import integer_accumulation, scale_int32_output
+
+CIRCUITS = ("carry_save", "naive")
 
 
 def _dequantize_parts(group_size: int) -> DequantizationParts:
@@ -43,3 +48,32 @@ PE = ProcessingElement(
         Signal(name="product", bits=16, worst_case="-128 x -128 = 16,384, one above 15 bits"),
     ),
 )
+
+
+def circuit(
+    variant: str = CIRCUITS[0],
+    *,
+    weight_signed: int = 0,
+    fraction_bits: int = 0,
+    accumulator_bits: int = COMMON_BITS,
+) -> Circuit:
+    """Return the circuit: the dequantizer of a column and the int8 PE behind it.
+
+    Args:
+        variant: ``carry_save``, or ``naive`` with ``*`` and ``+`` as in behavioural code.
+        weight_signed: 1 for int4 weights and zero points, 0 for uint4.
+        fraction_bits: bits of the 8-bit scale behind the point. Two-level scales are integers: nothing is rounded.
+        accumulator_bits: width of the accumulator.
+
+    Raises:
+        InputError: a width that the circuit cannot have.
+    """
+    return dequantize_first(
+        name="w4a8_dequantize_first" if variant == CIRCUITS[0] else f"w4a8_dequantize_first_{variant}",
+        variant=variant,
+        source=PE.source,
+        behavioural=variant == "naive",
+        weight=Integer(bits=4, signed=bool(weight_signed)),
+        fraction_bits=fraction_bits,
+        accumulator_bits=accumulator_bits,
+    )

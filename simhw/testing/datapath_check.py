@@ -216,6 +216,8 @@ def _cases(datapath: Datapath, tries: int, lengths: tuple[int, ...], addend: boo
         if addend and index % 3 == 0 and not (scaled and index % 2):
             c = (rng.standard_normal((m, n)) * 2.0 ** rng.integers(-8, 12)).astype(np.float16).astype(np.float32)
         scales = _draw_scales(rng, m, n, k, block) if scaled and index % 2 else {}
+        if datapath.integer_scales and scales:
+            scales["b_scales"] = np.maximum(np.rint(scales["b_scales"]), np.float32(1))
         if stored:
             scales = _draw_stored_scales(rng, m, n, datapath)
             c = np.rint(c) if c is not None else None

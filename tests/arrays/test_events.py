@@ -28,10 +28,11 @@ ARRAY = st.integers(1, 9)
     overlap=st.sampled_from(Overlap),
     dequantization=st.sampled_from(Dequantization),
     dequantizers=st.sampled_from(Dequantizers),
+    registers=st.integers(0, 3),
     data=st.data(),
 )
 def test_events_and_closed_form_agree(
-    m, n, k, batch, rows, columns, passes, dataflow, overlap, dequantization, dequantizers, data
+    m, n, k, batch, rows, columns, passes, dataflow, overlap, dequantization, dequantizers, registers, data
 ):
     group = data.draw(st.none() | st.integers(1, k), label="group")
     gemm = Gemm(m=m, n=n, k=k, batch=batch)
@@ -44,6 +45,7 @@ def test_events_and_closed_form_agree(
         "dequantization": dequantization,
         "dequantizers": dequantizers,
         "group_size": group,
+        "output_registers": registers,
     }
     found, counted = schedule(gemm, **options), walk(gemm, **options)
     for name in Walk.__dataclass_fields__:

@@ -209,6 +209,8 @@ def test_sizes_must_be_positive_integers(name, value):
         ({"rows": 0}, "rows is 0, must be an integer of at least 1"),
         ({"columns": -1}, "columns is -1, must be an integer of at least 1"),
         ({"passes": 0}, "passes is 0, must be an integer of at least 1"),
+        ({"output_registers": -1}, "output_registers is -1, must be an integer of at least 0"),
+        ({"output_registers": True}, "output_registers is True, must be an integer of at least 0"),
         ({"group_size": 0}, "group size is 0, must be an integer of at least 1"),
         ({"group_size": 9}, r"group size is 9, must be 1\.\.8, the length of k"),
         ({"dataflow": "output"}, "dataflow is 'output', which is not known; nearest: output_stationary"),
@@ -226,3 +228,13 @@ def test_counts_beyond_int64_are_refused():
     huge = Gemm(m=2**24, n=2**24, k=2**24)
     with pytest.raises(InputError, match=r"end at 2\*\*63 - 1; split the GEMM"):
         schedule(huge, dataflow="output_stationary", rows=4, columns=4)
+
+
+@given(m=SIZE, n=SIZE, k=SIZE, registers=st.integers(0, 4), dataflow=DATAFLOWS, overlap=OVERLAPS)
+def test_output_registers_are_passed_once_or_in_every_fold(m, n, k, registers, dataflow, overlap):
+    """They delay results; folds wait for them only where nothing overlaps."""
+    common = {"dataflow": dataflow, "rows": 3, "columns": 2, "overlap": overlap}
+    plain, delayed = (schedule(Gemm(m=m, n=n, k=k), output_registers=count, **common) for count in (0, registers))
+    times = plain.folds if overlap is Overlap.NONE else 1
+    assert delayed.cycles == plain.cycles + times * registers
+    assert delayed.cycles_per_fold == plain.cycles_per_fold + registers

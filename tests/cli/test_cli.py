@@ -150,9 +150,11 @@ def test_overflows_are_told(capsys: Output):
 
 def test_another_accumulator_is_named_and_counted(capsys: Output):
     arguments = ["run", "--model", "fashion_resnet", "--samples", "2", "--datapath", "w8a8_int8"]
-    assert main([*arguments, "--accumulator", "int16_saturate"]) == 0
+    assert main([*arguments, "--accumulator", "int16_saturate", "--json", "-"]) == 0
     output = capsys.readouterr()
-    assert "accumulator integer 16 bit, saturating" in " ".join(output.out.split())
+    (row,) = from_json(output.out)
+    assert row.overflows > 0
+    assert "accumulator integer 16 bit, saturating" in " ".join(output.err.split())
     assert (
         "group sums of fashion_resnet on w8a8_int8 did not fit the accumulator (integer 16 bit, saturating)"
         in output.err

@@ -92,7 +92,12 @@ def test_dram_numbers(name, kinds):
 
 def test_nodes_and_voltages():
     shipped = {name: (load_table(name).node_nm, load_table(name).voltage_v) for name in table_names()}
-    assert shipped == {"horowitz_45nm": (45, 0.9), "jouppi_7nm": (7, 0.7)}
+    assert shipped == {
+        "asap7_7nm_synthesised_mixed": (7, 0.7),
+        "gates_28nm": (28, 0.9),
+        "horowitz_45nm": (45, 0.9),
+        "jouppi_7nm": (7, 0.7),
+    }
 
 
 @pytest.mark.parametrize("name", table_names())

@@ -155,13 +155,13 @@ def test_saturation_is_counted_and_certificates_spare_the_clamping():
     x, y = a[None].astype(np.float32), b[None].astype(np.float32)
     extents = (extent_of(x, 0), extent_of(y, 0))
     in_floats = Plan(kernel=saturate.SATURATE_FP32, why="forced")
-    got = saturate.run_counted(in_floats, accumulator, x, y, extents)
+    sums, tally = saturate.run_counted(in_floats, accumulator, x, y, extents)
     prefix = np.cumsum(a[:, None, :] * b[None, :, :], axis=2)
     over = (np.abs(prefix) > 2**19 - 1).any(axis=2)
-    assert got.saturated == int(over.sum()) == 1
-    assert 0 < got.clamped_steps < got.steps // 10
-    assert got.steps == 16 * 2 * 8
-    np.testing.assert_array_equal(got.sums[0][~over], prefix[:, :, -1][~over])
+    assert tally.overflows == int(over.sum()) == 1
+    assert 0 < tally.slow_steps < tally.steps // 10
+    assert tally.steps == 16 * 2 * 8
+    np.testing.assert_array_equal(sums[0][~over], prefix[:, :, -1][~over])
     check(accumulator, a[4:8], b[128:132])
 
 
@@ -194,10 +194,10 @@ def test_every_kernel_counts_the_sums_that_were_clamped(data, bits, value):
     accumulator = Saturate(bits=bits)
     chosen = plan_sum(accumulator, a.shape[1], *extents).kernel
     for kernel in {chosen, saturate.SATURATE_FP64, saturate.SATURATE_INT32}:
-        got = saturate.run_counted(Plan(kernel=kernel, why="forced"), accumulator, x, y, extents, start)
-        units = got.sums[0] if got.sums.dtype.kind == "i" else got.sums[0].astype(np.int64)
+        sums, tally = saturate.run_counted(Plan(kernel=kernel, why="forced"), accumulator, x, y, extents, start)
+        units = sums[0].astype(np.int64)
         assert (units == held).all(), kernel
-        assert got.saturated == np.count_nonzero(clamped), kernel
+        assert tally.overflows == np.count_nonzero(clamped), kernel
 
 
 def test_plus_128_is_not_taken_for_minus_128():

@@ -1,5 +1,7 @@
 """Requantized results: whole products against ONNX Runtime, counts of what saturates, what is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -93,8 +95,6 @@ def test_results_that_are_clamped_are_counted():
 
 @given(bits=st.integers(16, 20), seed=st.integers(0, 1000))
 def test_a_saturating_register_counts_the_sums_that_it_clamped(bits, seed):
-    from dataclasses import replace
-
     rng = np.random.default_rng(seed)
     x, y = (rng.integers(-128, 128, (1, rows, 40)) for rows in (3, 4))
     low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
@@ -110,6 +110,20 @@ def test_a_saturating_register_counts_the_sums_that_it_clamped(bits, seed):
     datapath = replace(get_datapath("w8a8_int8"), accumulator=Saturate(bits=bits))
     a, b = (Operand(codes=v.astype(np.int8).view(np.uint8), format="int8") for v in (x, y))
     assert multiply(a, b, datapath).overflows == expected
+
+
+def test_steps_without_a_bound_are_told():
+    """12-bit operands in 22 bits run step by step in floats; one row is large enough to need clamping."""
+    rng = np.random.default_rng(1)
+    x, y = rng.integers(-20, 21, (1, 64, 256)), rng.integers(-20, 21, (1, 150, 256))
+    x[0, 9], y[0, 30] = 2047, 2047
+    datapath = replace(
+        get_datapath("w8a8_int8"), activation="int12", weight="int12", attention="int12", accumulator=Saturate(bits=22)
+    )
+    a, b = (Operand(codes=(v & 0xFFF).astype(np.uint16), format="int12") for v in (x, y))
+    tally = multiply(a, b, datapath).tally
+    assert 0 < tally.slow_steps < tally.steps // 4
+    assert tally.overflows == 1
 
 
 CODES = np.zeros((2, 2), np.int8)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from simhw.gemm.integer_sums import (
 )
 from simhw.gemm.operand import Values
 from simhw.gemm.panels import DEPTH, PANEL, ROW_STEP, over_panels
-from simhw.gemm.plan import Plan, Sums
+from simhw.gemm.plan import Plan, Sums, Tally
 from simhw.gemm.upper_bits import INT16_BITS, INT32_BITS
 
 SATURATE_INT16 = "saturate_int16"
@@ -37,23 +36,6 @@ SATURATE_FP64 = "saturate_fp64"
 
 COVER = 1e-5
 """Relative margin of a certificate for the rounding of norms: 64 squares and a root in fp32 are off by 4e-6 at most."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Saturated:
-    """Sums with what happened on the way.
-
-    Attributes:
-        sums: ``(batch, m, n)``, values of the register times its unit.
-        saturated: outputs that were clamped at least once; 0 unless counted.
-        clamped_steps: steps of four rows, one panel of columns and one chunk of k that ran the clamping kernel.
-        steps: all such steps; 0 where BLAS ran.
-    """
-
-    sums: Sums
-    saturated: int
-    clamped_steps: int
-    steps: int
 
 
 def plan(accumulator: Accumulator, k: int, a: Extent, b: Extent) -> Plan:
@@ -94,7 +76,7 @@ def run(
     c: NDArray[np.float32] | None,
 ) -> Sums:
     """Return the register's values."""
-    return _run(plan, accumulator, a, b, extents, c, counted=False).sums
+    return _run(plan, accumulator, a, b, extents, c, counted=False)[0]
 
 
 def run_counted(
@@ -104,8 +86,11 @@ def run_counted(
     b: Values,
     extents: tuple[Extent, Extent],
     c: NDArray[np.float32] | None = None,
-) -> Saturated:
-    """Return the register's values and how often clamping was needed."""
+) -> tuple[Sums, Tally]:
+    """Return the register's values, how many were clamped, and where the bounds did not rule clamping out.
+
+    A step is one of four rows, one panel of columns and one chunk of k.
+    """
     return _run(plan, accumulator, a, b, extents, c, counted=True)
 
 
@@ -118,7 +103,7 @@ def _run(
     c: NDArray[np.float32] | None,
     *,
     counted: bool,
-) -> Saturated:
+) -> tuple[Sums, Tally]:
     assert isinstance(accumulator, Saturate)
     if plan.kernel in (SATURATE_INT16, SATURATE_INT32):
         done = _in_upper_bits(plan, accumulator, a, b, extents, c, counted=counted)
@@ -126,7 +111,7 @@ def _run(
             return done
     if plan.kernel not in (SATURATE_FP32, SATURATE_FP64):
         if plan.kernel not in (SATURATE_INT16, SATURATE_INT32) and (c is None or not np.any(c)):
-            return Saturated(sums=run_exact(plan, a, b, extents), saturated=0, clamped_steps=0, steps=0)
+            return run_exact(plan, a, b, extents), Tally()
         plan = _plan_clamped(accumulator, largest_product(*extents))
     kind = np.float32 if plan.kernel == SATURATE_FP32 else np.float64
     return _clamped(accumulator, kind, a, b, extents, c, counted=counted)
@@ -141,7 +126,7 @@ def _in_upper_bits(
     c: NDArray[np.float32] | None,
     *,
     counted: bool,
-) -> Saturated | None:
+) -> tuple[Sums, Tally] | None:
     """Sum in 16-bit integers where they also tell what to count, else in 32-bit ones; None where neither can."""
     narrow = plan.kernel == SATURATE_INT16 and not (counted and INT16_BITS - accumulator.bits < upper_bits.SPARE)
     if narrow:
@@ -152,7 +137,7 @@ def _in_upper_bits(
         done = None
     if done is None:
         return None
-    return Saturated(sums=done[0], saturated=done[1] if counted else 0, clamped_steps=0, steps=0)
+    return done[0], Tally(overflows=done[1] if counted else 0)
 
 
 def _scaled(sums: NDArray[Any], extents: tuple[Extent, Extent]) -> NDArray[Any]:
@@ -170,7 +155,7 @@ def _clamped(
     c: NDArray[np.float32] | None,
     *,
     counted: bool,
-) -> Saturated:
+) -> tuple[Sums, Tally]:
     from simhw.gemm.kernels.saturate import CHUNK, row_norms, saturate
 
     low, high = -(1 << (accumulator.bits - 1)), (1 << (accumulator.bits - 1)) - 1
@@ -195,9 +180,8 @@ def _clamped(
 
     over_panels(kernel, x, y, *results, prepare=lambda rows: row_norms(rows, zero))
     chunks = sum(-(-min(DEPTH, a.shape[2] - k) // CHUNK) for k in range(0, a.shape[2], DEPTH))
-    return Saturated(
-        sums=_scaled(sums, extents),
-        saturated=int(np.count_nonzero(marks)),
-        clamped_steps=sum(clamped),
+    return _scaled(sums, extents), Tally(
+        overflows=int(np.count_nonzero(marks)),
+        slow_steps=sum(clamped),
         steps=a.shape[0] * -(-a.shape[1] // ROW_STEP) * -(-b.shape[1] // PANEL) * chunks,
     )

@@ -1,0 +1,93 @@
+"""The frame of every multiply-accumulate PE: operand registers, flags, accumulator.
+
+One clock after operands arrive, they stand in registers, which are also the way to the neighbour in an array; one
+clock later their product is in ``total``. ``first`` and ``enable`` travel with the operands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib.wiring import Component, In, Out
+
+Update = Callable[[Module, Value, Value, Value, Value], Value]
+"""``(module, activation, weight, first, total)`` -> the next total: puts multiplier and adder into the module."""
+
+FrameUpdate = Callable[[Module, Mapping[str, Value], Value, Value], Value]
+"""``(module, operands by name, first, total)`` -> the next total, for PEs with other operands than two."""
+
+
+class Frame(Component):  # type: ignore[misc]
+    """Operand registers, flags and accumulator around the arithmetic that ``update`` makes.
+
+    Args:
+        operands: width of each operand by name.
+        forwarded: operands whose registers leave the PE as ``NAME_out``.
+        total_bits: width of the accumulator.
+        update: makes the next total.
+    """
+
+    def __init__(
+        self, operands: Mapping[str, int], forwarded: tuple[str, ...], total_bits: int, update: FrameUpdate
+    ) -> None:
+        self.operands = operands
+        self._forwarded = forwarded
+        self.update = update
+        super().__init__(
+            {
+                **{name: In(bits) for name, bits in operands.items()},
+                "first": In(1),
+                "enable": In(1),
+                **{f"{name}_out": Out(operands[name]) for name in forwarded},
+                "total": Out(total_bits),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:  # noqa: ARG002
+        """Return the module."""
+        module = Module()
+        registers = {}
+        for name, bits in {**self.operands, "first": 1, "enable": 1}.items():
+            registers[name] = Signal(bits, name=f"{name}_q")
+            module.d.sync += registers[name].eq(getattr(self, name))
+        for name in self._forwarded:
+            module.d.comb += getattr(self, f"{name}_out").eq(registers[name])
+        operands = {name: registers[name] for name in self.operands}
+        result = self.update(module, operands, registers["first"], self.total)
+        with module.If(registers["enable"]):
+            module.d.sync += self.total.eq(result)
+        return module
+
+
+def arithmetic(frame: Frame) -> tuple[Mapping[str, int], FrameUpdate]:
+    """Return operands and update of a frame that is not built itself: arrays put them between other registers."""
+    frame._MustUse__silence = True  # Amaranth warns of components that nothing elaborates
+    return frame.operands, frame.update
+
+
+class Mac(Frame):
+    """The frame with two operands, activation and weight, both of which go on to the neighbour.
+
+    Args:
+        activation_bits: width of the first operand.
+        weight_bits: width of the second.
+        total_bits: width of the accumulator.
+        update: makes the next total.
+    """
+
+    def __init__(self, activation_bits: int, weight_bits: int, total_bits: int, update: Update) -> None:
+        super().__init__(
+            {"activation": activation_bits, "weight": weight_bits},
+            ("activation", "weight"),
+            total_bits,
+            lambda module, operands, first, total: update(
+                module, operands["activation"], operands["weight"], first, total
+            ),
+        )
+
+
+def kept(total: Value, first: Value) -> Value:
+    """Return the old total as an addend: 0 where a new sum starts."""
+    return total & (~first).replicate(len(total))

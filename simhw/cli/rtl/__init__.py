@@ -1,0 +1,16 @@
+"""``simhw rtl``: circuits of the PEs; one command per file of this folder."""
+
+from __future__ import annotations
+
+import click
+
+from simhw.cli import Commands
+
+
+class _RtlCommands(Commands):
+    package = __name__
+
+
+@click.command("rtl", cls=_RtlCommands)
+def command() -> None:
+    """Circuits of the PEs."""

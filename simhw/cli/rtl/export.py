@@ -1,0 +1,25 @@
+"""``simhw rtl export``: a circuit as Verilog."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("export")
+@click.argument("pe", metavar="PE|all")
+@click.option("--out", required=True, metavar="DIR", help="Folder that NAME.v is written to.")
+@click.option("--variant", multiple=True, metavar="NAME", help="Structure, or all. [default: the first]")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A size, as in accumulator_bits=32.")
+def command(pe: str, out: str, variant: tuple[str, ...], settings: tuple[str, ...]) -> None:
+    """Write the circuit of a PE as Verilog. The same circuit gives the same text."""
+    from simhw.errors import InputError
+    from simhw.rtl.rtlil import export
+    from simhw.rtl.selection import select
+
+    for circuit in select(pe, variant, settings):
+        try:
+            click.echo(export(circuit, Path(out)))
+        except OSError as error:
+            raise InputError(f"--out {out} cannot be written ({error.strerror}); give a folder") from error

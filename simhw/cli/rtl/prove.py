@@ -1,0 +1,35 @@
+"""``simhw rtl prove``: gates equal the definition for all inputs and states."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("prove")
+@click.argument("pe", metavar="PE|all")
+@click.option("--variant", multiple=True, metavar="NAME", help="Structure, or all. [default: the first]")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A size, as in accumulator_bits=32.")
+@click.option("--limit", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds per register.")
+@click.option("--solver", type=click.Choice(["bitwuzla", "z3"]), help="[default: bitwuzla if installed]")
+@click.option("--netlist", "by_yosys", is_flag=True, help="Prove by Yosys, too, that the gates are those of the RTL.")
+def command(
+    pe: str, variant: tuple[str, ...], settings: tuple[str, ...], limit: float, solver: str | None, by_yosys: bool
+) -> None:
+    """Prove that a PE's circuit computes its definition for all inputs and all states, and say what is not proven.
+
+    Exits with 1 if there is a counterexample.
+    """
+    from simhw.rtl.equivalence import prove_netlist
+    from simhw.rtl.prove import Verdict, prove_circuit
+    from simhw.rtl.selection import select
+    from simhw.rtl.smt import Solver
+
+    refuted = False
+    for circuit in select(pe, variant, settings):
+        proof = prove_circuit(circuit, limit_s=limit, solver=Solver(solver) if solver else None)
+        refuted |= proof.verdict is Verdict.COUNTEREXAMPLE
+        click.echo(proof)
+        if by_yosys:
+            click.echo(f"  gates against RTL: {prove_netlist(circuit, limit_s=limit).value} (yosys)")
+    if refuted:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,64 @@
+"""simhw rtl: what its commands print, write and return."""
+
+import pytest
+
+from simhw.cli import main
+from simhw.pes import circuit_names
+
+
+def test_list_names_every_circuit(capsys):
+    assert main(["rtl", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if not line.startswith(" ")] == list(circuit_names())
+
+
+def test_export_writes_a_file_per_variant(tmp_path, capsys):
+    assert main(["rtl", "export", "int4_mac", "--variant", "all", "--out", str(tmp_path / "v")]) == 0
+    written = sorted(path.name for path in (tmp_path / "v").iterdir())
+    assert written == ["int4_mac.v", "int4_mac_booth.v", "int4_mac_naive.v"]
+    assert capsys.readouterr().out.splitlines()[0].endswith("int4_mac.v")
+
+
+def test_check_and_prove_say_what_they_did(capsys):
+    assert main(["rtl", "check", "int4_mac", "--faults", "--set", "accumulator_bits=12"]) == 0
+    told = capsys.readouterr().out
+    assert "all operands of total" in told
+    assert "equal to the definition" in told
+    assert "exchanged one by one, 0 not noticed" in told
+    assert main(["rtl", "prove", "int4_mac", "--netlist"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("int4_mac: proven")
+    assert "gates against RTL: proven (yosys)" in told
+
+
+def test_a_circuit_that_differs_exits_with_1(capsys, monkeypatch):
+    from simhw.rtl import check
+    from simhw.rtl.faults import faults
+
+    right = check.netlist
+    monkeypatch.setattr(check, "netlist", lambda circuit: next(faults(right(circuit), [100])).netlist)
+    assert main(["rtl", "check", "int4_mac"]) == 1
+    assert "DIFFERS, total: expected" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["check", "int5_mac"], "pe is 'int5_mac', which is not known; nearest: int8_mac, int4_mac"),
+        (["check", "fp32_mac"], "fp32_mac has no circuit; those that have one"),
+        (["export", "int4_mac", "--variant", "both", "--out", "x"], "nearest: booth"),
+        (["prove", "int4_mac", "--set", "group=3"], "int4_mac was given group, which it does not have"),
+        (["prove", "int4_mac", "--set", "three"], "--set is 'three', must be NAME=INTEGER"),
+    ],
+)
+def test_bad_input_is_one_sentence(arguments, sentence, capsys):
+    assert main(["rtl", *arguments]) == 2
+    told = capsys.readouterr().err
+    assert sentence in told
+    assert "Traceback" not in told
+
+
+def test_without_the_extra_exit_code_2(capsys, monkeypatch):
+    monkeypatch.setattr("simhw.circuits.base.find_spec", lambda name: None)  # noqa: ARG005
+    assert main(["rtl", "check", "int4_mac"]) == 2
+    assert "pip install 'simhw[rtl]'" in capsys.readouterr().err
