@@ -37,6 +37,11 @@ def has_feature(name: str) -> bool:
     return f"+{name}" in (_host_features() if features is None else features).split(",")
 
 
+def has_half_conversion() -> bool:
+    """Return whether the processor converts fp32 to fp16 and back (x86-64 with F16C, AArch64)."""
+    return platform.machine() in ("aarch64", "arm64") or has_feature("f16c")
+
+
 @cache
 def vector_bytes() -> int:
     """Return the size of a vector register."""
@@ -67,6 +72,8 @@ def _prefer_wide_vectors() -> None:
 def _watch_neighbours(compiled: Any, path: Path) -> None:
     """Make the disk cache forget a kernel when any file of its folder changes: kernels call those beside them.
 
+    So it does when the vectors that all of them are made of change.
+
     Numba itself looks at the one file that a kernel is written in.
     """
     held: Any = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
@@ -77,6 +84,6 @@ def _watch_neighbours(compiled: Any, path: Path) -> None:
 @cache
 def _folder_stamp(folder: Path) -> bytes:
     stamp = hashlib.sha256()
-    for path in sorted(folder.glob("*.py")):
+    for path in (Path(__file__), Path(__file__).with_name("vectors.py"), *sorted(folder.glob("*.py"))):
         stamp.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return stamp.digest()

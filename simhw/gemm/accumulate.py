@@ -18,10 +18,17 @@ from simhw.formats import decode, get_element_format
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.extent import Extent, extent_of
 from simhw.gemm.integer_scales import SUM_BITS, fold_scales, sum_scaled_groups
-from simhw.gemm.kernels.dots import has_dot_products
 from simhw.gemm.operand import Operand, Values
 from simhw.gemm.paths.exact import BLOCK_FP32, BLOCK_FP64, SHORT_GROUP, block_sums, fuse_short_groups, plan_int8
-from simhw.gemm.paths.int8 import INT8_GROUPS, WORD, exact_here, scaled_dots, small_integers, worthwhile
+from simhw.gemm.paths.int8 import (
+    INT8_GROUPS,
+    WORD,
+    exact_here,
+    has_dot_products,
+    scaled_dots,
+    small_integers,
+    worthwhile,
+)
 from simhw.gemm.plan import Plan, Sums, Tally, canonical_nan, counted_sums, is_integer, is_scaled, plan_sum
 from simhw.gemm.register import fit, may_wrap, subtract, zero_term
 from simhw.gemm.scaled_sums import scaled_sums

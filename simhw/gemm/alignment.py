@@ -18,7 +18,6 @@ from simhw.formats.rounding import Rounding
 from simhw.gemm.operand import Values
 from simhw.gemm.padding import as_float64, columns_last, results
 from simhw.gemm.plan import Plan
-from simhw.gemm.registers import has_half_conversion
 from simhw.gemm.scratch import Scratch
 from simhw.gemm.threads import over_rows
 from simhw.gemm.tiles import packed
@@ -137,6 +136,8 @@ def _alignment(rules: BlockRules) -> Rounding:
 
 def _has_fast_register(result: Precision) -> bool:
     """Return whether the fast kernel has the register: fp32 or shorter, truncating, or fp16 to nearest even."""
+    from simhw.kernel import has_half_conversion
+
     if result == FLOAT16:
         return has_half_conversion()
     return result.toward_zero and result.significand_bits <= FLOAT32_INTEGERS and result.minimum_exponent <= -126

@@ -16,7 +16,6 @@ from simhw.gemm.datapath import Datapath
 from simhw.gemm.dequantize_first import dequantize_before_multiplier
 from simhw.gemm.operand import Operand
 from simhw.gemm.plan import Plan, Tally
-from simhw.gemm.registers import has_half_conversion
 from simhw.gemm.stored import StoredScale, store
 from simhw.gemm.threads import over_rows
 
@@ -124,6 +123,7 @@ def behind_accumulator(
 def _output(name: str | None) -> tuple[int, np.float32]:
     """Return how a kernel rounds to an output format, and its largest number."""
     from simhw.gemm.kernels.finish import CLAMPED, HALF, KEPT, UPPER_HALF
+    from simhw.kernel import has_half_conversion
 
     if name is None:
         return KEPT, np.float32(np.inf)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from simhw.accumulators import Exact
 from simhw.errors import InputError
 from simhw.gemm.extent import Extent
-from simhw.gemm.kernels.dots import has_dot_products
 from simhw.gemm.operand import Values
 from simhw.gemm.paths import exact, int8
 from simhw.gemm.plan import Plan, Sums
@@ -57,7 +56,7 @@ def addend_in_units(
 
 def plan_exact(k: int, a: Extent, b: Extent, why: str) -> Plan:
     """Return the plan of exact sums, for reasons given."""
-    if max(a.largest, b.largest) <= int8.LARGEST + 1 and has_dot_products():
+    if max(a.largest, b.largest) <= int8.LARGEST + 1 and int8.has_dot_products():
         fast = exact.plan_int8(k, a, b)
         if fast is not None:
             return Plan(kernel=fast.kernel, why=f"{why}; {fast.why}")

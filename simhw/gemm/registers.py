@@ -158,6 +158,8 @@ def choose_arithmetic(precision: Precision, terms: Terms, also_exact: int = 0, *
 
 def _nearest(precision: Precision, terms: Terms, kind: Float, proof: str) -> Arithmetic:
     """Return the fastest arithmetic that rounds to nearest even after the floats did."""
+    from simhw.kernel import has_half_conversion
+
     bounded = _largest_sum(precision, terms) <= precision.maximum_exponent
     if bounded and terms.unit >= precision.minimum_exponent - precision.significand_bits + 1:
         why = f"{proof}; sums neither overflow nor fall below the smallest subnormal number"
@@ -193,15 +195,6 @@ def numbers_of(precision: Precision, kind: Float) -> NDArray[np.float64]:
         ],
         kind,
     )
-
-
-def has_half_conversion() -> bool:
-    """Return whether the processor converts fp32 to fp16 (x86-64 with F16C, AArch64)."""
-    import platform
-
-    from simhw.kernel import has_feature
-
-    return platform.machine() in ("aarch64", "arm64") or has_feature("f16c")
 
 
 def has_half_arithmetic() -> bool:

@@ -17,7 +17,8 @@ from simhw.formats import decode, get_element_format
 from simhw.formats.rounding import Rounding
 from simhw.gemm.extent import extent_of
 from simhw.gemm.plan import Plan, group_sums, plan_sum
-from simhw.gemm.registers import has_half_arithmetic, has_half_conversion
+from simhw.gemm.registers import has_half_arithmetic
+from simhw.kernel import has_half_conversion
 
 FORMATS = ("e4m3", "e5m2", "e2m1", "int8", "fp16", "bf16")
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from simhw.gemm.kernels.aligned import LOWEST, NEAREST_MODE, TOWARD_ZERO_MODE
 from simhw.gemm.kernels.bits import set_rounding_mode
-from simhw.gemm.kernels.tiles import View, row_pointers
-from simhw.gemm.kernels.vectors import BYTE, FLOAT, WORD, Vectors, long, vector
+from simhw.gemm.kernels.tiles import row_pointers
 from simhw.kernel import kernel, vector_bytes
+from simhw.vectors import BYTE, FLOAT, WORD, Vectors, View, long, vector
 
 ROWS = 2
 """Rows per tile: two times eight vectors of totals and scales."""

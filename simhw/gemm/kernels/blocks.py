@@ -17,9 +17,9 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from simhw.gemm.kernels.dots import add_fours
-from simhw.gemm.kernels.tiles import BLOCK, VECTORS, View, element, row_pointers
-from simhw.gemm.kernels.vectors import FLOAT, WORD, Vectors, long, size_of, vector
+from simhw.gemm.kernels.tiles import BLOCK, VECTORS, row_pointers
 from simhw.kernel import kernel, vector_bytes
+from simhw.vectors import FLOAT, WORD, Vectors, View, element, long, size_of, vector
 
 ROWS = 6
 """Rows per tile: sums and results take 24 registers of AVX-512's 32."""

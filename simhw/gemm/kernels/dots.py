@@ -9,9 +9,9 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from simhw.gemm.kernels.tiles import VECTORS, View, multiply_add
-from simhw.gemm.kernels.vectors import WORD, Vectors, long, size_of, vector
+from simhw.gemm.kernels.tiles import VECTORS, multiply_add
 from simhw.kernel import has_feature, kernel, vector_bytes
+from simhw.vectors import WORD, Vectors, View, long, size_of, vector
 
 Words = NDArray[np.uint32]
 

@@ -10,9 +10,8 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from simhw.gemm.kernels.tiles import View, element
-from simhw.gemm.kernels.vectors import FLOAT, LONG, WORD, Vectors, long, size_of, vector
 from simhw.kernel import kernel, vector_bytes
+from simhw.vectors import FLOAT, LONG, WORD, Vectors, View, element, long, size_of, vector
 
 KEPT, CLAMPED, HALF, UPPER_HALF = range(4)
 """How results are rounded: not at all; fp32, infinity becoming the largest number; to fp16, to bf16, saturating."""

@@ -9,9 +9,8 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from simhw.gemm.kernels.tiles import View
-from simhw.gemm.kernels.vectors import BYTE, Vectors, vector
 from simhw.kernel import kernel, vector_bytes
+from simhw.vectors import BYTE, Vectors, View, vector
 
 LANE = 16
 """Entries of a table that one shuffle takes: a code picks a byte of its own 16."""

@@ -12,9 +12,8 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from simhw.gemm.kernels.tiles import View, element
-from simhw.gemm.kernels.vectors import Vectors, long, size_of, vector
 from simhw.kernel import kernel
+from simhw.vectors import Vectors, View, element, long, size_of, vector
 
 
 def _transpose(size: int) -> Any:

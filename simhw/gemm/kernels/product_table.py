@@ -5,30 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from simhw.formats.decoding_kernels import LANES, has_byte_tables, look_up_bytes
 from simhw.gemm.kernels.dots import pairs
-from simhw.gemm.kernels.tiles import View, row_pointers
-from simhw.gemm.kernels.vectors import BYTE, WORD, Vectors, long, vector
-from simhw.kernel import has_feature, kernel, vector_bytes
+from simhw.gemm.kernels.tiles import row_pointers
+from simhw.kernel import has_feature, kernel
+from simhw.vectors import BYTE, WORD, Vectors, View, long, vector
 
 ROWS = 2
 """Rows per tile."""
 HALVES = 2
 """Vectors of codes per tile."""
-LANES = 64
-"""Codes in a vector."""
 COLUMNS = HALVES * LANES
 _PARTS = 4
 """Vectors of sums for a vector of codes."""
 
 
 def has_table_shuffles() -> bool:
-    """Return whether the processor looks up 128 bytes at once (x86-64 with AVX512-VBMI, and VNNI for the sums)."""
-    return vector_bytes() == LANES and has_feature("avx512vbmi") and has_feature("avx512vnni")
+    """Return whether the processor has instructions for this (x86-64 with AVX512-VBMI, and VNNI for the sums)."""
+    return has_byte_tables() and has_feature("avx512vnni")
 
 
 def column_order() -> list[int]:
@@ -72,13 +70,10 @@ def _tile(
             new = []
             for r, pointer in enumerate(rows):
                 entry = builder.mul(builder.zext(v.load(pointer, k.index, BYTE), long(0).type), long(256))
-                tables = [
-                    [v.load(table.pointer, builder.add(entry, long(i * LANES)), vector(BYTE, LANES)) for i in range(4)]
-                    for table in (lows, highs)
-                ]
                 for h, code in enumerate(codes):
                     first = (r * HALVES + h) * _PARTS
-                    new += _add_products(v, tables, code, k.values[first : first + _PARTS])
+                    products = [look_up_bytes(v, table.pointer, entry, code) for table in (lows, highs)]
+                    new += _add_products(v, products, k.values[first : first + _PARTS])
             k.values = new
         outputs = row_pointers(builder, target, arguments[5], ROWS, 4)
         for part in range(HALVES * _PARTS):
@@ -92,24 +87,15 @@ def _tile(
     return types.void(a, b, low, high, out, row, sliver), generate
 
 
-def _add_products(v: Vectors, tables: list[list[Any]], code: Any, sums: list[Any]) -> list[Any]:
-    """Return sums with the products of one vector of codes: low and high bytes looked up, joined, split and added."""
-    builder = v.builder
-    upper = builder.icmp_signed("<", code, ir.Constant(code.type, None))
-    low, high = (
-        builder.select(upper, _permute(v, table[2], code, table[3]), _permute(v, table[0], code, table[1]))
-        for table in tables
-    )
+def _add_products(v: Vectors, products: list[Any], sums: list[Any]) -> list[Any]:
+    """Return sums with products, given by their low and high bytes: joined, split and added."""
+    low, high = products
     words = []
     for half in (0, 8):
         order = [16 * (i // 16) + half + i % 16 // 2 + LANES * (i % 2) for i in range(LANES)]
         words.append(v.shuffle(low, high, order))
     even, odd = (v.constant(sums[0].type, value) for value in (1, 1 << 16))
     return [pairs(v, words[i // 2], odd if i % 2 else even, sums[i]) for i in range(_PARTS)]
-
-
-def _permute(v: Vectors, first: Any, code: Any, second: Any) -> Any:
-    return v.call("llvm.x86.avx512.vpermi2var.qi.512", first, code, second)
 
 
 @kernel

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from simhw.gemm.kernels.bits import half_pattern, half_value
 from simhw.gemm.kernels.tiles import multiply_add
-from simhw.gemm.kernels.vectors import HALF
 from simhw.kernel import kernel
+from simhw.vectors import HALF
 
 Floats = NDArray[np.float32]
 Halves = NDArray[np.uint16]

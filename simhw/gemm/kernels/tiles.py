@@ -12,11 +12,10 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
-from simhw.gemm.kernels.vectors import BYTE, DOUBLE, FLOAT, Vectors, long, size_of, vector
 from simhw.kernel import vector_bytes
+from simhw.vectors import Vectors, View, element, long, size_of, vector
 
 ROWS, VECTORS = (12, 2) if vector_bytes() == 64 else (6, 2)
 """Sums per tile: rows, and vectors per row. With AVX-512 24 of 32 registers hold sums, else 12 of 16."""
@@ -32,15 +31,6 @@ Step = Callable[..., Any]
 def columns(itemsize: int) -> int:
     """Return the columns of a tile of elements of so many bytes."""
     return VECTORS * vector_bytes() // itemsize
-
-
-class View:
-    """A C-contiguous array in LLVM: a byte pointer and sizes."""
-
-    def __init__(self, context: Any, builder: Any, kind: types.Array, value: Any) -> None:
-        array = context.make_array(kind)(context, builder, value)
-        self.pointer = builder.bitcast(array.data, BYTE.as_pointer())
-        self.shape = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
 
 
 def multiply_add(step: Step, numbers: int = 0, kind: ir.Type | None = None, *, starts: bool = False) -> Any:
@@ -68,11 +58,6 @@ def multiply_add(step: Step, numbers: int = 0, kind: ir.Type | None = None, *, s
         return types.void(a, b, sums, constants), generate
 
     return multiply
-
-
-def element(kind: Any) -> ir.Type:
-    """Return LLVM's type of a NumPy element."""
-    return {"float32": FLOAT, "float64": DOUBLE}.get(str(kind)) or ir.IntType(kind.bitwidth)
 
 
 def _blocks(v: Vectors, views: list[View], step: Step, kinds: tuple[ir.Type, ...], numbers: int, starts: bool) -> None:

@@ -89,10 +89,15 @@ def _table(name: str) -> tuple[Int8, int, int] | None:
     return table, int(np.abs(values).max()), int(form.lsb_exponent)
 
 
+def has_dot_products() -> bool:
+    """Return whether the processor multiplies and adds bytes in whole vectors."""
+    from simhw.gemm.kernels import dots
+
+    return dots.has_dot_products()
+
+
 def dot(x: Int8, y: Int8) -> NDArray[np.int32]:
     """Return ``x @ y.T`` for (batch, m, k) and (batch, n, k), exactly, in int32."""
-    from simhw.gemm.kernels.dots import has_dot_products
-
     return _dot_words(x, y) if has_dot_products() else _dot_torch(x, y)
 
 

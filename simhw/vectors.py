@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
+from numba import types
 from numba.core import cgutils
 
 HALF, FLOAT, DOUBLE = ir.HalfType(), ir.FloatType(), ir.DoubleType()
@@ -34,6 +35,20 @@ def size_of(kind: ir.Type) -> int:
 def long(value: int) -> ir.Constant:
     """Return a 64-bit constant."""
     return ir.Constant(LONG, value)
+
+
+def element(kind: Any) -> ir.Type:
+    """Return LLVM's type of a NumPy element."""
+    return {"float32": FLOAT, "float64": DOUBLE}.get(str(kind)) or ir.IntType(kind.bitwidth)
+
+
+class View:
+    """A C-contiguous array in LLVM: a byte pointer and sizes."""
+
+    def __init__(self, context: Any, builder: Any, kind: types.Array, value: Any) -> None:
+        array = context.make_array(kind)(context, builder, value)
+        self.pointer = builder.bitcast(array.data, BYTE.as_pointer())
+        self.shape = cgutils.unpack_tuple(builder, array.shape, kind.ndim)
 
 
 class Vectors:
