@@ -35,11 +35,17 @@ def decode(codes: Any, fmt: str | AnyFormat) -> FloatArray:
     array = as_codes(codes, record)
     if record.bits <= _TABLE_BITS:
         flat = np.ascontiguousarray(array, dtype=record.code_dtype)
-        values: FloatArray = np.empty(array.shape, record.value_dtype)
+        values: FloatArray = np.empty(array.shape, _value_dtype(record))
         if flat.size:
             _decode_flat(flat.reshape(-1), values.reshape(-1), record)
         return values
     return _decode_wide(array, record)
+
+
+@lru_cache(maxsize=256)
+def _value_dtype(record: ElementFormat) -> np.dtype:
+    """Return the format's own, which takes fractions to find."""
+    return np.dtype(record.value_dtype)
 
 
 def _decode_flat(codes: NDArray[Any], values: FloatArray, record: ElementFormat) -> None:

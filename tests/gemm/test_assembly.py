@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from llvmlite.binding import get_host_cpu_features
 
+from simhw.formats import decoding_kernels
 from simhw.gemm.kernels import (
     aligned,
     aligned_products,
@@ -126,10 +127,18 @@ if dots.has_dot_products():
         "int8 block dots": (blocks.scaled_byte_blocks, scaled(np.uint32, np.int32), "vpdpbusd"),
         "saturating words": (saturate_integers.saturate_int32, sums(np.int32), "vpdpwssds"),
     }
-if look_up.has_shuffles():
+if look_up.shuffled_bits():
     CODES = np.ones((4, 100), np.uint8)
     TABLE, ZEROS = np.ones(256, np.int8), np.zeros((4, 1), np.int8)
-    HOT_LOOPS["table of 16"] = (look_up.shuffle_bytes, (CODES, TABLE, ZEROS, 100, CODES.astype(np.int8)), "vpshufb")
+    HOT_LOOPS["small table"] = (
+        look_up.shuffle_bytes,
+        (CODES, TABLE, ZEROS, 100, CODES.astype(np.int8)),
+        "vpshufb|vpermb",
+    )
+if decoding_kernels.has_byte_tables():
+    HALF = np.ones(256, np.uint8)
+    DECODED = np.ones(100, np.uint8), HALF, HALF, np.ones(100, np.float32)
+    HOT_LOOPS["decoding bytes"] = (decoding_kernels.decode_bytes, DECODED, "vperm[it]2b")
 
 if product_table.has_table_shuffles():
     BYTES = np.ones((4, 16), np.uint8)

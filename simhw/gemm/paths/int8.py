@@ -43,7 +43,7 @@ def small_integers(operand: Operand) -> tuple[Int8, Extent] | None:
 
 
 def _look_up(operand: Operand, table: Int8) -> Int8:
-    from simhw.gemm.kernels.look_up import has_shuffles, look_up_bytes, shuffle_bytes
+    from simhw.gemm.kernels.look_up import look_up_bytes, shuffle_bytes, shuffled_bits
 
     if operand.format == "int8" and operand.zero_point is None:
         return operand.codes.view(np.int8)
@@ -55,7 +55,7 @@ def _look_up(operand: Operand, table: Int8) -> Int8:
         zeros = operand.zero_point.astype(np.int8).reshape(batch * rows, -1)
     out = np.empty(operand.codes.shape, np.int8)
     codes = np.ascontiguousarray(operand.codes).reshape(batch * rows, k)
-    shuffled = get_element_format(operand.format).bits <= 4 and has_shuffles()
+    shuffled = get_element_format(operand.format).bits <= shuffled_bits()
     look_up = shuffle_bytes if shuffled else look_up_bytes
     look_up(codes, table, zeros, size, out.reshape(batch * rows, k))
     return out
