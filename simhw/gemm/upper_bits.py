@@ -131,10 +131,10 @@ def _finish(
 
     out = np.empty(sums.shape, kind)
     unit = kind(2.0 ** (extents[0].unit + extents[1].unit))
-    clamped = from_upper_bits(sums.reshape(-1), shift, unit, out.reshape(-1))
+    clamped: int = from_upper_bits(sums.reshape(-1), shift, unit, out.reshape(-1))
     if outside is not None and outside.any():
-        clamped = np.count_nonzero(outside | ((sums & _low_bits(sums, shift)) != 1))
-    return out, int(clamped)
+        clamped = int(np.count_nonzero(outside | ((sums & _low_bits(sums, shift)) != 1)))
+    return out, clamped
 
 
 def _low_bits(sums: NDArray[Any], shift: int) -> Any:
