@@ -1,27 +1,20 @@
 """How fast each accumulator's sums are, beside sgemm.
 
-Run with ``python -m benchmarks.accumulators``. Every kernel runs once per round, in turn with sgemm, on one thread; a
-figure is the median over the rounds, of CPU time and of the ratio to the sgemm of the same round. Measured is what
-follows the planning: decoded operands in, sums out, copies into the kernels' layouts included.
+Run with ``python -m benchmarks.accumulators``. Measured is what follows the planning: decoded operands in, sums out,
+copies into the kernels' layouts included.
 """
 
 from __future__ import annotations
 
-import os
-import platform
-import statistics
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-for _name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
-    os.environ.pop(_name, None)  # they would slow the yardstick down
-os.environ["OPENBLAS_NUM_THREADS"] = "1"
-os.environ["SIMHW_THREADS"] = "1"
+from benchmarks.measure import ROUNDS, Row, compare, machine, markdown, sgemm  # isort: skip  (before NumPy)
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.peers import accumulator_peers
 from simhw.accumulators import (
     Accumulator,
     Chunked,
@@ -41,8 +34,7 @@ from simhw.formats import get_element_format, round_to
 from simhw.gemm.extent import Extent, extent_of
 from simhw.gemm.plan import Plan, group_sums, plan_sum
 
-ROUNDS = 7
-SIZES = (256, 1024)
+SIZES = ((256, 256, 256), (1024, 1024, 1024), (1000, 777, 1111))
 
 KERNELS: tuple[tuple[str, str, Accumulator, float], ...] = (
     ("E4M3, exact", "e4m3", Exact(), 0.40),
@@ -73,27 +65,6 @@ KERNELS: tuple[tuple[str, str, Accumulator, float], ...] = (
 """Name, operand format, accumulator, ratio to reach (0 where none is set)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class AccumulatorRow:
-    """One accumulator at one size.
-
-    Attributes:
-        kernel: what was run.
-        size: m = n = k.
-        ratio: speed over that of sgemm.
-        gmac_per_s: 1e9 multiply-accumulates per second of CPU time.
-        goal: what ``ratio`` should reach; 0 where there is none.
-        path: the planner's choice.
-    """
-
-    kernel: str
-    size: int
-    ratio: float
-    gmac_per_s: float
-    goal: float
-    path: str
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Case:
     """One accumulator with its operands, planned."""
@@ -109,88 +80,50 @@ class Case:
         group_sums(self.plan, self.accumulator, self.a, self.b, self.extents)
 
 
-def case(form: str, accumulator: Accumulator, size: int) -> Case:
+def case(form: str, accumulator: Accumulator, size: tuple[int, int, int]) -> Case:
     """Return normally distributed operands; integers fill their format's range."""
-    rng = np.random.default_rng(size)
+    m, n, k = size
+    rng = np.random.default_rng(k)
 
-    def values(name: str) -> NDArray[np.float32]:
+    def values(name: str, rows: int) -> NDArray[np.float32]:
         target = get_element_format(name)
-        drawn = rng.standard_normal((1, size, size)).astype(np.float32)
+        drawn = rng.standard_normal((1, rows, k)).astype(np.float32)
         if name.endswith("int8"):
             low = float(target.min_value)
-            drawn = rng.integers(int(low), int(low) + 256, (1, size, size)).astype(np.float32)
+            drawn = rng.integers(int(low), int(low) + 256, (1, rows, k)).astype(np.float32)
         return round_to(drawn, target).astype(np.float32)
 
     names = (form, "int8" if form == "uint8" else form)
-    a, b = (values(name) for name in names)
+    a, b = (values(name, rows) for name, rows in zip(names, (m, n), strict=True))
     units = [int(get_element_format(name).lsb_exponent) for name in names]
     extents = (extent_of(a, units[0]), extent_of(b, units[1]))
-    return Case(accumulator=accumulator, a=a, b=b, extents=extents, plan=plan_sum(accumulator, size, *extents))
+    return Case(accumulator=accumulator, a=a, b=b, extents=extents, plan=plan_sum(accumulator, k, *extents))
 
 
-def cpu_seconds(work: Callable[[], object], least: float = 0.02) -> float:
-    """Return the CPU time of one call, from as many as last ``least`` seconds together."""
-    calls = 0
-    start = time.process_time()
-    while (spent := time.process_time() - start) < least:
-        work()
-        calls += 1
-    return spent / calls
-
-
-def measure(size: int) -> Iterator[AccumulatorRow]:
-    """Run all accumulators of one size in turn."""
-    cases = {name: case(form, accumulator, size) for name, form, accumulator, _ in KERNELS}
-    goals = {name: goal for name, *_, goal in KERNELS}
-    left, right = (np.random.default_rng(i).standard_normal((size, size)).astype(np.float32) for i in range(2))
-    for each in cases.values():
-        each.run()
-    times: dict[str, list[float]] = {name: [] for name in cases}
-    ratios: dict[str, list[float]] = {name: [] for name in cases}
-    for _ in range(ROUNDS):
-        for name, each in cases.items():
-            yardstick = cpu_seconds(lambda: left @ right)
-            times[name].append(cpu_seconds(each.run))
-            ratios[name].append(yardstick / times[name][-1])
-    for name, each in cases.items():
-        yield AccumulatorRow(
-            kernel=name,
-            size=size,
-            ratio=statistics.median(ratios[name]),
-            gmac_per_s=size**3 / statistics.median(times[name]) / 1e9,
-            goal=goals[name],
-            path=each.plan.kernel,
-        )
-
-
-def rows(sizes: tuple[int, ...] = SIZES) -> list[AccumulatorRow]:
-    """Return all rows."""
-    return [row for size in sizes for row in measure(size)]
-
-
-def blas_kernel() -> str:
-    """Return how NumPy's BLAS describes itself and the kernel that it chose."""
-    import ctypes
-    from pathlib import Path
-
-    for library in Path(np.__file__).parent.parent.glob("numpy.libs/*openblas*"):
-        loaded = ctypes.CDLL(str(library))
-        for symbol in ("scipy_openblas_get_config64_", "scipy_openblas_get_config", "openblas_get_config"):
-            if hasattr(loaded, symbol):
-                describe = getattr(loaded, symbol)
-                describe.restype = ctypes.c_char_p
-                return str(describe().decode())
-    return "unknown BLAS"
+def rows(rounds: int = ROUNDS, sizes: tuple[tuple[int, int, int], ...] = SIZES) -> Iterator[Row]:
+    """Yield one row per accumulator and size; peers are measured at the first size."""
+    for size in sizes:
+        limit = sgemm(*size)
+        for name, form, accumulator, goal in KERNELS:
+            ours = case(form, accumulator, size)
+            seconds, ratio = compare(limit, {name: ours.run}, rounds)[name]
+            speed = np.prod(size) / seconds / 1e9
+            yield Row(
+                kernel=name,
+                size=" x ".join(map(str, size)),
+                speed=float(speed),
+                ratio=ratio,
+                goal=goal,
+                path=ours.plan.kernel,
+                peers={}
+                if size != sizes[0]
+                else {key: speed / other for key, other in accumulator_peers(name).items()},
+            )
 
 
 def main() -> None:
     """Print the table."""
-    print(f"{platform.machine()}, sgemm: {blas_kernel()}")
-    print("| accumulator | size | GMAC/s | of sgemm | goal | kernel |")
-    print("|---|---|---|---|---|---|")
-    for row in rows():
-        goal = f">= {row.goal:.2f}" if row.goal else ""
-        print(f"| {row.kernel} | {row.size} | {row.gmac_per_s:.1f} | {row.ratio:.3f} | {goal} | {row.path} |")
+    print(markdown(f"Accumulators: operands in, sums out ({machine()})", "sgemm", list(rows())))
 
 
 if __name__ == "__main__":

@@ -1,19 +1,18 @@
 """How fast casts and block quantization are, beside a narrowing copy and beside other libraries.
 
-Run with ``python -m benchmarks.casts``. Every contender runs once per round, in turn, on the same 64 MiB of float32,
-on one thread; a figure is the median over the rounds of CPU time. The limit is a loop that copies uint32 to uint8
+Run with ``python -m benchmarks.casts``. Every contender runs in turn with the limit, on the same 64 MiB of float32. The
+limit is a loop that copies uint32 to uint8
 (uint16 for 16-bit formats) into memory that it already owns: it reads and writes what a cast must, and computes
 nothing. Ours is the public call, which allocates its result.
 """
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
+
+from benchmarks.measure import ROUNDS, Row, compare, cpu_seconds, machine, markdown  # isort: skip  (before NumPy)
 
 import numpy as np
 from numba import njit
@@ -22,26 +21,8 @@ from numpy.typing import NDArray
 from simhw.formats import encode, get_element_format, quantize_blocks
 
 ELEMENTS = 1 << 24
-ROUNDS = 7
-
-
-@dataclass(frozen=True, kw_only=True)
-class CastRow:
-    """One kernel.
-
-    Attributes:
-        kernel: what was run.
-        elements_per_second: our median.
-        copy_ratio: our speed over that of the narrowing copy.
-        goal: what ``copy_ratio`` should reach.
-        peer_ratios: our speed over that of each library that is installed.
-    """
-
-    kernel: str
-    elements_per_second: float
-    copy_ratio: float
-    goal: float
-    peer_ratios: dict[str, float] = field(default_factory=dict)
+SLOW_ELEMENTS = 1 << 16
+"""What libraries get that are made to be read, not to be fast; their speed does not depend on it."""
 
 
 @njit(nogil=True)
@@ -51,7 +32,7 @@ def narrowing_copy(source: NDArray[np.uint32], target: NDArray[Any]) -> None:
         target[i] = source[i]
 
 
-def rows(elements: int = ELEMENTS, rounds: int = ROUNDS) -> list[CastRow]:
+def rows(elements: int = ELEMENTS, rounds: int = ROUNDS) -> list[Row]:
     """Measure all kernels; ``elements`` is rounded up to a multiple of 1024."""
     shape = (-(-elements // 1024), 1024)
     values = (np.random.default_rng(0).standard_normal(shape) * 4).astype(np.float32)
@@ -126,6 +107,20 @@ def _torchao(name: str, values: NDArray[np.float32]) -> dict[str, Callable[[], A
     return {"torchao to_mx": lambda: to_mx(tensor, element, 32)}
 
 
+def _gfloat(name: str, values: NDArray[np.float32]) -> float:
+    """Return the elements per second of gfloat's vectorised rounding."""
+    import gfloat
+    from gfloat import formats
+
+    found = {
+        "e4m3": formats.format_info_ocp_e4m3,
+        "e5m2": formats.format_info_ocp_e5m2,
+        "bf16": formats.format_info_bfloat16,
+    }
+    some = values.reshape(-1)[:SLOW_ELEMENTS].astype(np.float64)
+    return SLOW_ELEMENTS / cpu_seconds(lambda: gfloat.round_ndarray(found[name], some, sat=True))
+
+
 def _measure(
     kernel: str,
     goal: float,
@@ -133,33 +128,27 @@ def _measure(
     narrow: np.dtype,
     contenders: dict[str, Callable[[], Any]],
     rounds: int,
-) -> CastRow:
+) -> Row:
     words, target = values.view(np.uint32).reshape(-1), np.empty(values.size, narrow)
-    everyone = {"copy": lambda: narrowing_copy(words, target), **contenders}
-    seconds: dict[str, list[float]] = {name: [] for name in everyone}
-    for turn in range(rounds + 1):
-        for name, run in everyone.items():
-            began = time.process_time()
-            run()
-            if turn:  # the first one compiles
-                seconds[name].append(time.process_time() - began)
-    median = {name: statistics.median(taken) for name, taken in seconds.items()}
-    ours = median["simhw"]
-    return CastRow(
+    done = compare(lambda: narrowing_copy(words, target), contenders, rounds)
+    seconds, ratio = done.pop("simhw")
+    peers = {name: taken / seconds for name, (taken, _) in done.items()}
+    name = kernel.rpartition(" ")[2]
+    if name in ("e4m3", "e5m2", "bf16") and find_spec("gfloat"):
+        peers["gfloat round_ndarray"] = values.size / seconds / _gfloat(name, values)
+    return Row(
         kernel=kernel,
-        elements_per_second=values.size / ours,
-        copy_ratio=median["copy"] / ours,
+        size=f"{values.size >> 20} Mi" if values.size >> 20 else str(values.size),
+        speed=values.size / seconds / 1e9,
+        ratio=ratio,
         goal=goal,
-        peer_ratios={name: median[name] / ours for name in contenders if name != "simhw"},
+        peers=peers,
     )
 
 
 def main() -> None:
     """Print the table."""
-    print(f"{'kernel':30} {'Gelem/s':>8} {'of copy':>8} {'goal':>6}  times as fast as")
-    for row in rows():
-        peers = ", ".join(f"{name} {ratio:.1f}" for name, ratio in row.peer_ratios.items())
-        print(f"{row.kernel:30} {row.elements_per_second / 1e9:8.2f} {row.copy_ratio:8.2f} {row.goal:6.2f}  {peers}")
+    print(markdown(f"Casts and block quantization ({machine()})", "a narrowing copy", rows()))
 
 
 if __name__ == "__main__":
