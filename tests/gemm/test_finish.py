@@ -46,7 +46,7 @@ def test_one_pass_equals_the_steps(kind, output, scaled, biased):
         beyond = 0 if form is None else int((np.abs(expected) > np.float32(float(form.max_value))).sum())
         if form is not None:
             expected = round_to(expected, form).astype(np.float32)
-    totals = Totals(sums=sums.copy(), unit=unit, overflows=0, plan=Plan(kernel="", why=""))
+    totals = Totals(sums=sums.copy(), unit=unit, plan=Plan(kernel="", why=""))
     got, saturations = behind_accumulator(totals, operand(7, row), operand(150, column), bias, form)
     assert saturations == beyond
     assert (np.isnan(got) == np.isnan(expected)).all()
