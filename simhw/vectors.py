@@ -14,6 +14,8 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
+from simhw.kernel import has_half_conversion
+
 HALF, FLOAT, DOUBLE = ir.HalfType(), ir.FloatType(), ir.DoubleType()
 BIT, BYTE, SHORT, WORD, LONG = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 
@@ -145,7 +147,9 @@ class Vectors:
         return self.builder.bitcast(joined, value.type)
 
     def to_half(self, value: Any) -> Any:
-        """Return float32 rounded to fp16 and back."""
+        """Return float32 rounded to fp16 and back; as it is where the processor does not convert (nobody asks then)."""
+        if not has_half_conversion():
+            return value
         half = self.builder.fptrunc(value, vector(HALF, value.type.count))
         return self.builder.fpext(half, value.type)
 

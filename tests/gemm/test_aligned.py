@@ -110,7 +110,7 @@ def test_tiny_blocks_let_zero_terms_set_the_unit():
     b = a[:, :1].copy()
     a[0, 1, 40] = 0
     chosen, got = both_kernels(accumulator, a, b)
-    assert chosen.kernel == ALIGNED_FAST
+    assert chosen.kernel == (ALIGNED_FAST if has_half_conversion() else ALIGNED_GENERAL)
     for i in range(2):
         same_bits(got[0, i, 0], np.float32(float(accumulator.dot(a[0, i].tolist(), b[0, 0].tolist()))))
 
@@ -121,7 +121,7 @@ def test_fp16_registers_that_overflow_stay_infinite():
     a[0, :, 0], a[0, :, 20], a[0, 1, :] = 300, -300, -a[0, 0, :]
     b = np.full((1, 1, 64), 300, np.float32)
     chosen, got = both_kernels(accumulator, a, b)
-    assert chosen.kernel == ALIGNED_FAST
+    assert chosen.kernel == (ALIGNED_FAST if has_half_conversion() else ALIGNED_GENERAL)
     assert got[0, 0, 0] == np.inf
     assert accumulator.dot(a[0, 0].tolist(), b[0, 0].tolist()) == np.inf
 

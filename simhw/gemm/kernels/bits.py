@@ -11,6 +11,8 @@ import numba as nb
 from llvmlite import ir
 from numba.extending import intrinsic
 
+from simhw.kernel import has_half_conversion
+
 _EXPONENT = {nb.float32: 0x7F800000, nb.float64: 0x7FF0000000000000}
 
 
@@ -147,9 +149,14 @@ def larger_sum(typing_context: Any, top: Any, x: Any, y: Any) -> Any:  # noqa: A
 
 @intrinsic
 def to_half(typing_context: Any, x: Any) -> Any:  # noqa: ARG001
-    """Return a float32 rounded to fp16 (to nearest even, subnormals and overflow to infinity included)."""
+    """Return a float32 rounded to fp16 (to nearest even, subnormals and overflow to infinity included).
+
+    Without the instruction LLVM would call a function that is not there: kernels then are compiled, but never asked.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        if not has_half_conversion():
+            return arguments[0]
         return builder.fpext(builder.fptrunc(arguments[0], ir.HalfType()), ir.FloatType())
 
     return nb.float32(nb.float32), generate

@@ -10,7 +10,7 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from simhw.kernel import has_half_conversion, kernel, vector_bytes
+from simhw.kernel import kernel, vector_bytes
 from simhw.vectors import FLOAT, LONG, WORD, Vectors, View, element, long, size_of, vector
 
 KEPT, CLAMPED, HALF, UPPER_HALF = range(4)
@@ -91,8 +91,7 @@ def _finish_row(rounded: Callable[[Vectors, Any, Any], Any]) -> Any:
 
 
 _kept, _clamped = _finish_row(lambda _v, value, _largest: value), _finish_row(_clamp)
-# Without the instruction LLVM would call a function that is not there; such a processor never asks for HALF.
-_half, _upper_half = _finish_row(_to_half if has_half_conversion() else _clamp), _finish_row(_to_upper_half)
+_half, _upper_half = _finish_row(_to_half), _finish_row(_to_upper_half)
 
 
 @kernel
