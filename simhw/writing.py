@@ -61,6 +61,22 @@ def require_writable(path: str | os.PathLike[str]) -> None:
         )
 
 
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """Make the folder ``path``, and those above it, where they are missing; return it.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"output folder is {os.fspath(path)!r}, which cannot be made ({error.strerror or error}); "
+            "choose another place"
+        ) from error
+    return Path(path)
+
+
 def _replace(target: Path, data: bytes, mode: int | None) -> None:
     """Write a temporary neighbour of ``target``, then rename it over ``target``."""
     temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.tmp")

@@ -16,6 +16,10 @@ Codes = Mapping[str, NDArray[np.int64]]
 """Bit patterns by port name: non-negative integers, one per vector, all arrays of one length."""
 
 
+WIDEST_PORT = 63
+"""Bits of a code that int64 holds without its sign."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Port:
     """A named signal of a circuit.
@@ -29,6 +33,12 @@ class Port:
     name: str
     bits: int
     meaning: str
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.bits <= WIDEST_PORT:
+            raise InputError(
+                f"{self.name} ({self.meaning}) is {self.bits} bits wide, must be 1..{WIDEST_PORT}; choose another size"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +75,30 @@ class Circuit:
     step: Callable[[Codes], dict[str, NDArray[np.int64]]] = field(hash=False, repr=False)
     cycles: int = 1
     parts: tuple[Circuit, ...] = ()
+
+
+def check_accumulator(bits: int, least: int, product: str) -> None:
+    """Refuse an accumulator that cannot hold one ``product``, or is wider than a port may be.
+
+    Raises:
+        InputError: it is so.
+    """
+    if not least <= bits <= WIDEST_PORT:
+        raise InputError(
+            f"accumulator_bits is {bits}, must be {least}..{WIDEST_PORT}: {product} needs {least}; "
+            "choose a width in that range"
+        )
+
+
+def read_flag(name: str, value: int) -> bool:
+    """Return a size that is 0 or 1 as a truth value.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if value not in (0, 1):
+        raise InputError(f"{name} is {value}, must be 0 or 1; choose one of them")
+    return bool(value)
 
 
 def require_rtl() -> None:

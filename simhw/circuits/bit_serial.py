@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simhw.circuits.base import Circuit, Codes, Port, require_rtl
+from simhw.circuits.base import Circuit, Codes, Port, check_accumulator, require_rtl
 from simhw.circuits.codes import to_code, to_signed
 from simhw.circuits.mac_record import Integers, frame_circuit
 
@@ -30,7 +30,12 @@ def bit_plane_lanes(
         lanes: products side by side.
         activation_bits: bits of an activation; that many clocks make the products.
         accumulator_bits: width of the accumulator.
+
+    Raises:
+        InputError: the accumulator cannot hold one product, or is wider than a port may be.
     """
+    least = activation_bits + WEIGHT_BITS
+    check_accumulator(accumulator_bits, least, f"a product of int{activation_bits} and int{WEIGHT_BITS}")
 
     def next_total(codes: Codes, first: Integers, total: Integers) -> Integers:
         plane = sum(
@@ -66,7 +71,12 @@ def bit_plane_lanes(
 
 
 def term_mac(*, name: str, variant: str, source: str, accumulator_bits: int) -> Circuit:
-    """Return the circuit that adds one term of a weight times an activation per clock."""
+    """Return the circuit that adds one term of a weight times an activation per clock.
+
+    Raises:
+        InputError: the accumulator cannot hold one product, or is wider than a port may be.
+    """
+    check_accumulator(accumulator_bits, 2 * WEIGHT_BITS, "a product of int8 and int8")
 
     def next_total(codes: Codes, first: Integers, total: Integers) -> Integers:
         valid, negative, doubled = (codes["term"] >> place & 1 for place in range(3))

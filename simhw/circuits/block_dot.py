@@ -18,11 +18,15 @@ from simhw.circuits.float_mac import TOTAL
 from simhw.circuits.float_sums import NEGATIVE_ZERO, Integers, fp32_codes, fp32_values, values
 from simhw.circuits.fp4_mac import quarters
 from simhw.circuits.mac_record import frame_circuit
-from simhw.formats.catalog import E2M1, E8M0, UE4M3
+from simhw.errors import InputError
+from simhw.formats.catalog import E2M1, E8M0, FP32, UE4M3
 from simhw.formats.floating import FloatFormat
 
 if TYPE_CHECKING:
     from simhw.circuits.mac import FrameUpdate
+
+MOST_LANES = (1 << FP32.significand_bits) // 144
+"""A product is at most 144 units of 1/4."""
 
 
 def mxfp4_dot(*, name: str, variant: str, source: str, lanes: int) -> Circuit:
@@ -80,6 +84,11 @@ def _block_dot(
     scaling: str,
     update: Callable[[], FrameUpdate],
 ) -> Circuit:
+    if not 1 <= lanes <= MOST_LANES:
+        raise InputError(
+            f"lanes is {lanes}, must be 1..{MOST_LANES:,}, so that fp32 holds every block sum; "
+            "choose how many products lie side by side"
+        )
     activations, weights = ([f"{side}_{lane}" for lane in range(lanes)] for side in ("activation", "weight"))
     scales = ("activation_scale", "weight_scale")
 

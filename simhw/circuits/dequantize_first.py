@@ -63,19 +63,22 @@ def dequantize_first(
 
     def build() -> Any:
         require_rtl()
-        from simhw.circuits import dequantize_first_frame, integer_update
+        from simhw.circuits import integer_update
+        from simhw.circuits.dequantize_to_int8_update import dequantize_to_int8
+        from simhw.circuits.dequantizing_mac import DequantizingMac
 
         update: Update = (
             integer_update.multiply_then_add(activation_signed=True, weight_signed=True)
             if behavioural
             else integer_update.carry_save(activation_signed=True, weight_signed=True)
         )
-        return dequantize_first_frame.DequantizeFirst(
+        return DequantizingMac(
+            operand_bits=_INT8.bits,
             weight_bits=weight.bits,
-            weight_signed=weight.signed,
-            fraction_bits=fraction_bits,
-            behavioural=behavioural,
             total_bits=accumulator_bits,
+            dequantize=dequantize_to_int8(
+                weight_signed=weight.signed, fraction_bits=fraction_bits, behavioural=behavioural
+            ),
             update=update,
         )
 

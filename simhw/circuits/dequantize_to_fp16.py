@@ -16,7 +16,7 @@ from simhw.circuits.float_mac import exact_products, float_mac
 from simhw.circuits.float_sums import Integers, values
 from simhw.circuits.mac_record import ENABLE, FIRST
 from simhw.formats import encode
-from simhw.formats.catalog import FP16
+from simhw.formats.catalog import FP16, FP32
 from simhw.formats.integer import IntegerFormat
 
 NAN_CODE = 0x7FFF
@@ -36,11 +36,16 @@ def dequantize_to_fp16(*, name: str, variant: str, source: str, weight_format: I
 
     def build() -> Any:
         require_rtl()
-        from simhw.circuits.dequantize_to_fp16_frame import DequantizeToFp16
+        from simhw.circuits.dequantize_to_fp16_update import dequantize_to_fp16 as dequantizer
+        from simhw.circuits.dequantizing_mac import DequantizingMac
         from simhw.circuits.float_update import multiply_floats
 
-        return DequantizeToFp16(
-            weight_bits=weight_format.bits, weight_signed=weight_format.is_signed, update=multiply_floats(FP16, FP16)
+        return DequantizingMac(
+            operand_bits=FP16.bits,
+            weight_bits=weight_format.bits,
+            total_bits=FP32.bits,
+            dequantize=dequantizer(weight_signed=weight_format.is_signed),
+            update=multiply_floats(FP16, FP16),
         )
 
     return Circuit(

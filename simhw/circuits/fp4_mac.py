@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simhw.circuits.base import Circuit, Port
+from simhw.circuits.base import Circuit, Port, check_accumulator
 from simhw.circuits.codes import to_code
 from simhw.circuits.float_units import Integers, in_units
 from simhw.circuits.mac_record import mac_circuit
-from simhw.errors import InputError
 from simhw.formats.catalog import E2M1
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
 LEAST_BITS = 9
 """144 with a sign."""
-WIDEST_BITS = 63
 
 
 def quarters(activations: Integers, weights: Integers) -> Integers:
@@ -32,11 +30,7 @@ def fp4_mac(*, name: str, variant: str, source: str, accumulator_bits: int) -> C
     Raises:
         InputError: the accumulator cannot hold one product, or is wider than a port may be.
     """
-    if not LEAST_BITS <= accumulator_bits <= WIDEST_BITS:
-        raise InputError(
-            f"accumulator_bits is {accumulator_bits}, must be {LEAST_BITS}..{WIDEST_BITS}: a product of two e2m1 needs "
-            f"{LEAST_BITS}; choose a width in that range"
-        )
+    check_accumulator(accumulator_bits, LEAST_BITS, "a product of two e2m1")
 
     def next_total(activations: Integers, weights: Integers, first: Integers, total: Integers) -> Integers:
         return to_code(np.where(first == 1, 0, total) + quarters(activations, weights), accumulator_bits)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simhw.circuits.base import Circuit, Codes, Port
+from simhw.circuits.base import Circuit, Codes, Port, check_accumulator
 from simhw.circuits.codes import to_code, to_signed
 from simhw.circuits.mac_record import Integers, frame_circuit
 
@@ -54,7 +54,11 @@ def fused_bricks(*, name: str, variant: str, source: str, accumulator_bits: int)
         variant: which structure.
         source: where the structure comes from.
         accumulator_bits: width of the accumulator.
+
+    Raises:
+        InputError: the accumulator cannot hold one product, or is wider than a port may be.
     """
+    check_accumulator(accumulator_bits, 2 * max(WIDTH_BITS), "a product of int8 and int8")
 
     def next_total(codes: Codes, first: Integers, total: Integers) -> Integers:
         return to_code(np.where(first == 1, 0, total) + fused_products(codes), accumulator_bits)

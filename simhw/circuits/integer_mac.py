@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.circuits.base import Circuit, Port
+from simhw.circuits.base import Circuit, Port, check_accumulator
 from simhw.circuits.codes import to_code, to_signed
 from simhw.circuits.mac_record import mac_circuit
-from simhw.errors import InputError
 
 if TYPE_CHECKING:
     from simhw.circuits.mac import Update
-
-WIDEST_TOTAL = 63
-"""Bits of the widest port."""
 
 
 class IntegerStructure(Enum):
@@ -67,11 +63,7 @@ def integer_mac(
         InputError: the accumulator cannot hold one product, or is wider than a port may be.
     """
     least = activation.bits + weight.bits
-    if not least <= accumulator_bits <= WIDEST_TOTAL:
-        raise InputError(
-            f"accumulator_bits is {accumulator_bits}, must be {least}..{WIDEST_TOTAL}: a product of {activation.name} "
-            f"and {weight.name} needs {least}; choose a width in that range"
-        )
+    check_accumulator(accumulator_bits, least, f"a product of {activation.name} and {weight.name}")
 
     def next_total(
         activations: NDArray[np.int64], weights: NDArray[np.int64], first: NDArray[np.int64], total: NDArray[np.int64]

@@ -48,10 +48,7 @@ class Frame(Component):  # type: ignore[misc]
     def elaborate(self, platform: Any) -> Module:  # noqa: ARG002
         """Return the module."""
         module = Module()
-        registers = {}
-        for name, bits in {**self.operands, "first": 1, "enable": 1}.items():
-            registers[name] = Signal(bits, name=f"{name}_q")
-            module.d.sync += registers[name].eq(getattr(self, name))
+        registers = registered(module, self, {**self.operands, "first": 1, "enable": 1})
         for name in self._forwarded:
             module.d.comb += getattr(self, f"{name}_out").eq(registers[name])
         operands = {name: registers[name] for name in self.operands}
@@ -59,6 +56,21 @@ class Frame(Component):  # type: ignore[misc]
         with module.If(registers["enable"]):
             module.d.sync += self.total.eq(result)
         return module
+
+
+def registered(module: Module, component: Component, widths: Mapping[str, int], **instead: Value) -> dict[str, Signal]:
+    """Return a register ``NAME_q`` behind each of these inputs of ``component``, by the name of the input.
+
+    Args:
+        module: takes the registers.
+        component: has the inputs.
+        widths: of the registers, by the name of the input.
+        instead: what a register takes instead of the input of its name.
+    """
+    registers = {name: Signal(bits, name=f"{name}_q") for name, bits in widths.items()}
+    sources = {name: getattr(component, name) for name in widths} | instead
+    module.d.sync += [register.eq(sources[name]) for name, register in registers.items()]
+    return registers
 
 
 def arithmetic(frame: Frame) -> tuple[Mapping[str, int], FrameUpdate]:

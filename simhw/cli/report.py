@@ -8,8 +8,6 @@ from pathlib import Path
 
 import click
 
-from simhw.errors import InputError
-
 
 @click.command("report")
 @click.argument("name")
@@ -24,10 +22,10 @@ from simhw.errors import InputError
 def command(name: str, folder: str) -> None:
     """Make the report NAME (see 'simhw list reports') and print it in short."""
     from simhw.catalog import get_report
-    from simhw.writing import write_atomically
+    from simhw.writing import make_folder, write_atomically
 
     report = get_report(name)
-    _make_folder(folder)
+    make_folder(folder)
     output = report.make(
         command=shlex.join(["simhw", *sys.argv[1:]]), say=lambda phrase: click.echo(f"{phrase} ...", err=True)
     )
@@ -36,12 +34,3 @@ def command(name: str, folder: str) -> None:
         path = Path(folder, file)
         write_atomically(path, content)
         click.echo(f"written: {path}", err=True)
-
-
-def _make_folder(folder: str) -> None:
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"output folder is {folder!r}, which cannot be made ({error.strerror or error}); choose another place"
-        ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 from types import ModuleType
 
@@ -61,7 +62,13 @@ def get_circuit(name: str, variant: str | None = None, **parameters: int) -> Cir
         raise InputError(f"{name} has no circuit; those that have one: {', '.join(circuit_names())}")
     if variant is not None and variant not in variants:
         raise unknown_name("variant", variant, variants)
-    made = _module(name).circuit(variant or variants[0], **parameters)
+    make = _module(name).circuit
+    sizes = [p.name for p in inspect.signature(make).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    for parameter in parameters:
+        if parameter not in sizes:
+            known = f"has {', '.join(sizes)}" if sizes else "has no size to choose"
+            raise InputError(f"{name} was given {parameter}, which it does not have; its circuit {known}")
+    made = make(variant or variants[0], **parameters)
     assert isinstance(made, Circuit)
     return made
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from simhw.circuits.base import Circuit
+from simhw.circuits.base import Circuit, read_flag
 from simhw.circuits.fixed_point_mac import fixed_point_mac
 from simhw.circuits.float_mac import float_mac
 from simhw.costs import BitwiseAnd, IntegerAdd, IntegerMultiply, Part, Register
@@ -122,7 +122,7 @@ def circuit(variant: str = CIRCUITS[0], *, group_size: int = 128, weight_signed:
         group_size: products per sum, which sets the width of the fixed-point accumulator.
         weight_signed: 1 for int4 weights, 0 for uint4.
     """
-    weight_format = integer_format(bits=4, signed=bool(weight_signed))
+    weight_format = integer_format(bits=4, signed=read_flag("weight_signed", weight_signed))
     name = PE.name if variant == CIRCUITS[0] else f"{PE.name}_{variant}"
     if variant == "fp32":
         return float_mac(

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from simhw.circuits.base import Circuit
+from simhw.circuits.base import Circuit, read_flag
 from simhw.circuits.float_dequantizer import float_dequantizer
 from simhw.circuits.group_dequantizer import integer_dequantizer
 from simhw.circuits.integer_mac import Integer, IntegerStructure, integer_mac
@@ -130,7 +130,7 @@ def circuit(
     Raises:
         InputError: a width that cannot hold a product, or a port cannot have.
     """
-    weight = Integer(bits=4, signed=bool(weight_signed))
+    weight = Integer(bits=4, signed=read_flag("weight_signed", weight_signed))
     group_bits = PE.group_accumulator_bits(group_size, weight.name)
     name = "mixpe_w4a8" if variant == CIRCUITS[0] else f"mixpe_w4a8_{variant}"
     if variant in _DEQUANTIZERS:

@@ -6,7 +6,7 @@ difference and multiplies by the group's fp16 scale, rounding to fp16; the PE it
 
 from __future__ import annotations
 
-from simhw.circuits.base import Circuit
+from simhw.circuits.base import Circuit, read_flag
 from simhw.circuits.dequantize_to_fp16 import dequantize_to_fp16
 from simhw.costs import FloatMultiply, IntegerAdd
 from simhw.formats.families import integer_format
@@ -58,5 +58,5 @@ def circuit(variant: str = CIRCUITS[0], *, weight_signed: int = 0) -> Circuit:
         variant: the structure.
         weight_signed: 1 for int4 weights and zero points, 0 for uint4.
     """
-    weight_format = integer_format(bits=4, signed=bool(weight_signed))
+    weight_format = integer_format(bits=4, signed=read_flag("weight_signed", weight_signed))
     return dequantize_to_fp16(name=PE.name, variant=variant, source=PE.source, weight_format=weight_format)

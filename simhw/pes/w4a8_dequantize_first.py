@@ -8,7 +8,7 @@ scale.
 
 from __future__ import annotations
 
-from simhw.circuits.base import Circuit
+from simhw.circuits.base import Circuit, read_flag
 from simhw.circuits.dequantize_first import dequantize_first
 from simhw.circuits.integer_mac import Integer
 from simhw.costs import IntegerAdd, IntegerMultiply
@@ -73,7 +73,7 @@ def circuit(
         variant=variant,
         source=PE.source,
         behavioural=variant == "naive",
-        weight=Integer(bits=4, signed=bool(weight_signed)),
+        weight=Integer(bits=4, signed=read_flag("weight_signed", weight_signed)),
         fraction_bits=fraction_bits,
         accumulator_bits=accumulator_bits,
     )

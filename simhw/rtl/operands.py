@@ -45,7 +45,18 @@ def lanes(circuit: Circuit) -> int:
 
 
 def given_stream(circuit: Circuit, codes: Mapping[str, Integers], description: str) -> OperandStream:
-    """Return the stream of codes that each stay at the inputs for the cycles of one operation."""
+    """Return the stream of codes that each stay at the inputs for the cycles of one operation.
+
+    Raises:
+        InputError: an array is not one-dimensional, or holds no integers.
+    """
+    for name, values in codes.items():
+        array = np.asarray(values)
+        if array.ndim != 1 or array.dtype.kind not in "biu":
+            raise InputError(
+                f"codes of {name} are an array of {array.dtype} with shape {array.shape}, must be one-dimensional "
+                "integers; give one bit pattern per operation"
+            )
     repeated = {name: np.repeat(np.asarray(values, np.int64), circuit.cycles) for name, values in codes.items()}
     return OperandStream(codes=repeated, macs_per_cycle=lanes(circuit) / circuit.cycles, description=description)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from simhw.circuits import Circuit, require_rtl
 from simhw.rtl.yosys import run_yosys
+from simhw.writing import make_folder, write_atomically
 
 
 def rtlil(circuit: Circuit) -> str:
@@ -38,10 +39,14 @@ def verilog(circuit: Circuit) -> str:
 
 
 def export(circuit: Circuit, folder: Path) -> Path:
-    """Write ``NAME.v`` into ``folder``, which is made if it is missing, and return its path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{circuit.name}.v"
-    path.write_text(verilog(circuit))
+    """Write ``NAME.v`` into ``folder``, which is made if it is missing, and return its path.
+
+    Raises:
+        InputError: Amaranth or pyosys is not installed, or the file cannot be written.
+    """
+    text = verilog(circuit)
+    path = make_folder(folder) / f"{circuit.name}.v"
+    write_atomically(path, text)
     return path
 
 

@@ -27,7 +27,7 @@ def select(name: str, variants: Sequence[str], settings: Sequence[str]) -> list[
     for pe in own_circuits() if name == ALL else [name]:
         known = circuit_names().get(pe, ())
         chosen: Sequence[str | None] = known if ALL in variants or name == ALL else (variants or [None])
-        circuits += [_circuit(pe, variant, sizes) for variant in chosen]
+        circuits += [get_circuit(pe, variant, **sizes) for variant in chosen]
     return circuits
 
 
@@ -49,15 +49,3 @@ def read_sizes(settings: Sequence[str]) -> dict[str, int]:
             raise InputError(f"--set is {setting!r}, must be NAME=INTEGER; write it as in accumulator_bits=32")
         sizes[name] = int(value)
     return sizes
-
-
-def _circuit(name: str, variant: str | None, sizes: dict[str, int]) -> Circuit:
-    try:
-        return get_circuit(name, variant, **sizes)
-    except TypeError as error:
-        if "unexpected keyword" not in str(error):
-            raise
-        known = ", ".join(get_circuit(name, variant).parameters)
-        raise InputError(
-            f"{name} was given {', '.join(sizes)}, which it does not have; its circuit was built with {known}"
-        ) from None

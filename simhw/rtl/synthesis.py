@@ -6,11 +6,13 @@ operands. No wires, clock tree or layout: figures are lower bounds, comparable i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from simhw.circuits import Circuit
 from simhw.costs.synthesised import SynthesisedPE
+from simhw.errors import InputError
 from simhw.rtl.activity import WARM_UP, Activity, measure_activity
 from simhw.rtl.liberty import DONT_USE, Library
 from simhw.rtl.mapped import MappedNetlist
@@ -126,8 +128,11 @@ def synthesise(
         dont_use: glob patterns of cells to leave out.
 
     Raises:
-        InputError: a package is not installed, the library lacks a cell, or the operands do not fit.
+        InputError: a package is not installed, the library lacks a cell, the clock period is no positive number, or
+            the operands do not fit.
     """
+    if period_ps is not None and not 0 < period_ps < math.inf:
+        raise InputError(f"period_ps is {period_ps:g}, must be a positive number; give the clock period in ps")
     stream = random_stream(circuit, vectors + WARM_UP, seed=seed) if operands is None else operands
 
     def mapped(goal: Goal, period: float | None) -> SynthesisedNetlist:

@@ -1,8 +1,12 @@
 """simhw rtl: what its commands print, write and return."""
 
+import re
+
+import numpy as np
 import pytest
 
 from simhw.cli import main
+from simhw.errors import InputError
 from simhw.pes import circuit_names
 
 
@@ -49,6 +53,22 @@ def test_a_circuit_that_differs_exits_with_1(capsys, monkeypatch):
         (["export", "int4_mac", "--variant", "both", "--out", "x"], "nearest: booth"),
         (["prove", "int4_mac", "--set", "group=3"], "int4_mac was given group, which it does not have"),
         (["prove", "int4_mac", "--set", "three"], "--set is 'three', must be NAME=INTEGER"),
+        (
+            ["check", "bf16_mac", "--set", "lanes=3"],
+            "bf16_mac was given lanes, which it does not have; its circuit",
+        ),
+        (["check", "bit_serial", "--set", "accumulator_bits=64"], "accumulator_bits is 64, must be 16..63"),
+        (["check", "bitfusion", "--set", "accumulator_bits=-1"], "accumulator_bits is -1, must be 16..63"),
+        (["check", "mxfp4_dot", "--set", "lanes=0"], "lanes is 0, must be 1..116,508"),
+        (["check", "mixpe_w4a8", "--set", "weight_signed=2"], "weight_signed is 2, must be 0 or 1"),
+        (["check", "int4_mac", "--seed", "-1"], "-1 is not in the range"),
+        (["array", "--pe", "int4_mac", "--seed", "-1"], "-1 is not in the range"),
+        (["synth", "int4_mac", "--liberty", "x.lib", "--vectors", "0"], "0 is not in the range"),
+        (
+            ["synth", "int4_mac", "--liberty", "x.lib", "--layer", "blocks.0"],
+            "blocks.0 was given without --model",
+        ),
+        (["synth", "int4_mac", "--liberty", "x.lib", "--set", "group=3"], "int4_mac was given group, which it does"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments, sentence, capsys):
@@ -56,6 +76,38 @@ def test_bad_input_is_one_sentence(arguments, sentence, capsys):
     told = capsys.readouterr().err
     assert sentence in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("command", [["export", "int4_mac", "--out"], ["array", "--pe", "int4_mac", "--export"]])
+def test_a_folder_that_cannot_be_made(command, tmp_path, capsys):
+    (tmp_path / "file").write_text("kept")
+    assert main(["rtl", *command, str(tmp_path / "file" / "folder")]) == 2
+    told = capsys.readouterr()
+    assert "which cannot be made (Not a directory); choose another place" in told.err
+    assert not told.out
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def _zip_magic(path):
+    path.write_bytes(b"PK\x03\x04 and nothing else")
+
+
+@pytest.mark.parametrize(
+    ("write", "sentence"),
+    [
+        (lambda path: None, "cannot be read (No such file or directory)"),  # noqa: ARG005
+        (lambda path: path.touch(), "cannot be read (no file of NumPy arrays)"),
+        (_zip_magic, "cannot be read (no file of NumPy arrays)"),
+        (lambda path: np.savez(path, weight=np.array([None])), "cannot be read (no file of NumPy arrays)"),
+        (lambda path: np.save(path.open("wb"), np.zeros(3)), "is one array"),
+    ],
+)
+def test_operands_that_cannot_be_read(write, sentence, tmp_path):
+    from simhw.cli.rtl.synth import _codes
+
+    write(tmp_path / "operands.npz")
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        _codes(str(tmp_path / "operands.npz"))
 
 
 def test_without_the_extra_exit_code_2(capsys, monkeypatch):

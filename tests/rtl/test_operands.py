@@ -162,3 +162,9 @@ def test_refused():
         gaussian_stream(circuit(("term", 5, "valid")), 10)
     with pytest.raises(InputError, match="vectors is 0, must be at least 1"):
         gaussian_stream(circuit(("activation", 8, "int8")), 0)
+
+
+@pytest.mark.parametrize("codes", [np.array([0.5, 1.0]), np.array([[1, 2]]), np.array(["1"])])
+def test_given_codes_are_integers_in_a_row(codes):
+    with pytest.raises(InputError, match=r"codes of activation are an array of .* must be one-dimensional integers"):
+        given_stream(get_circuit("int4_mac"), {"activation": codes}, "given")

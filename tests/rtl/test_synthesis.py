@@ -144,3 +144,9 @@ def test_shipped_table_is_what_the_command_makes(sg13g2, pe):
         assert getattr(made, name) == getattr(shipped, name)
     for name in ("area_um2", "delay_ps", "fast_delay_ps", "energy_pj_per_mac", "energy_zero_delay_pj_per_mac"):
         assert getattr(made, name) == pytest.approx(getattr(shipped, name), rel=1e-5)
+
+
+@pytest.mark.parametrize("period_ps", [0.0, -5.0, float("nan"), float("inf")])
+def test_a_period_that_is_none(period_ps, sg13g2):
+    with pytest.raises(InputError, match=r"period_ps is .*, must be a positive number"):
+        synthesise("int4_mac", get_circuit("int4_mac"), sg13g2, period_ps=period_ps)

@@ -34,7 +34,7 @@ _AUTOMATIC = {"mixpe_w4a8": "integer", "mixpe_w4a16": "float"}
 @click.option("--check", is_flag=True, help="Run random GEMMs; compare results and cycles.")
 @click.option("--gemms", type=click.IntRange(min=1), default=12, show_default=True, help="How many, per convention.")
 @click.option("--longest", type=click.IntRange(min=1), default=24, show_default=True, help="Longest k of them.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--simulator",
     type=click.Choice(["gates", "amaranth", "cxxrtl"]),
@@ -66,6 +66,7 @@ def command(
     from simhw.circuits import require_rtl
     from simhw.rtl.arrays import Dequantizer, systolic_array
     from simhw.rtl.rtlil import export
+    from simhw.writing import make_folder
 
     require_rtl()
     form = Dequantizer(dequantizer or _AUTOMATIC.get(pe, "none"))
@@ -78,6 +79,8 @@ def command(
         dequantizer=form,
         group_size=group_size,
     )
+    if folder is not None:
+        make_folder(folder)
     click.echo(f"{array.circuit.name}: {array.circuit.description}")
     click.echo(f"registers behind the PEs: {array.output_registers}; dequantizer: {form.value}")
     if folder is not None:

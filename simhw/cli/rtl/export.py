@@ -14,12 +14,11 @@ import click
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A size, as in accumulator_bits=32.")
 def command(pe: str, out: str, variant: tuple[str, ...], settings: tuple[str, ...]) -> None:
     """Write the circuit of a PE as Verilog. The same circuit gives the same text."""
-    from simhw.errors import InputError
     from simhw.rtl.rtlil import export
     from simhw.rtl.selection import select
+    from simhw.writing import make_folder
 
-    for circuit in select(pe, variant, settings):
-        try:
-            click.echo(export(circuit, Path(out)))
-        except OSError as error:
-            raise InputError(f"--out {out} cannot be written ({error.strerror}); give a folder") from error
+    circuits = select(pe, variant, settings)
+    make_folder(out)
+    for circuit in circuits:
+        click.echo(export(circuit, Path(out)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import click
 
@@ -32,7 +33,11 @@ _COLUMNS: tuple[tuple[str, str, Callable[[SynthesisedPE], str]], ...] = (
     ("energy", "fJ/MAC", lambda e: f"{e.energy_pj_per_mac * 1000:.1f}"),
     ("zero delay", "fJ/MAC", lambda e: f"{e.energy_zero_delay_pj_per_mac * 1000:.1f}"),
     ("clock", "fJ/MAC", lambda e: f"{e.clock_energy_pj_per_mac * 1000:.1f}"),
-    ("fast energy", "fJ/MAC", lambda e: f"{(e.fast_energy_pj_per_mac or 0) * 1000:.1f}"),
+    (
+        "fast energy",
+        "fJ/MAC",
+        lambda e: "-" if e.fast_energy_pj_per_mac is None else f"{e.fast_energy_pj_per_mac * 1000:.1f}",
+    ),
     ("leakage", "nW", lambda e: f"{e.leakage_nw:.0f}"),
 )
 
@@ -43,8 +48,14 @@ _COLUMNS: tuple[tuple[str, str, Callable[[SynthesisedPE], str]], ...] = (
 @click.option("--variant", multiple=True, metavar="NAME", help="Structure, or all. [default: the first]")
 @click.option("--set", multiple=True, metavar="NAME=VALUE", help="A size, as in accumulator_bits=32.")
 @click.option("--period", type=float, metavar="PS", help="Clock of the fast netlist. [default: shortest]")
-@click.option("--vectors", type=int, default=4096, show_default=True, help="Operations that the energy is counted on.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the random operands.")
+@click.option(
+    "--vectors",
+    type=click.IntRange(min=1),
+    default=4096,
+    show_default=True,
+    help="Operations that the energy is counted on.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the random operands.")
 @click.option(
     "--operands", metavar="FILE.npz", help="Codes by input (activation, weight, first) instead of random ones."
 )
@@ -65,6 +76,10 @@ def command(liberty: tuple[str, ...], operands: str | None, out: str | None, **g
     from simhw.rtl.synthesis_table import library_of, merge_table, write_table
     from simhw.writing import require_writable
 
+    if operands is not None and given["model"] is not None:
+        raise InputError(f"--operands {operands} and --model {given['model']} were both given; leave one of them out")
+    if given["layer"] is not None and given["model"] is None:
+        raise InputError(f"--layer {given['layer']} was given without --model; name the network that has the layer")
     paths = [*liberty, *(name for name in given["names"] if name.endswith(_LIBRARY_SUFFIXES))]
     names = [name for name in given["names"] if name not in paths]
     circuits = list(_circuits(names, given["variant"], read_sizes(given["set"])))
@@ -119,8 +134,6 @@ def _stream(pe: str, circuit: Circuit, path: str | None, given: dict[str, Any]) 
     """Return the operands of a file or a network, None for random ones."""
     from simhw.rtl.operands import gemm_stream, given_stream
 
-    if path is not None and given["model"] is not None:
-        raise InputError(f"--operands {path} and --model {given['model']} were both given; leave one of them out")
     if path is not None:
         return given_stream(circuit, _codes(path), f"the codes in {Path(path).name}")
     if given["model"] is None:
@@ -143,10 +156,14 @@ def _codes(path: str) -> dict[str, NDArray[np.int64]]:
     import numpy as np
 
     try:
-        with np.load(path) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError) as error:
-        raise InputError(f"operands {path} cannot be read ({error}); give a .npz with one array per input") from error
+        loaded = np.load(path)
+        if not isinstance(loaded, np.ndarray):
+            with loaded as file:
+                return {name: file[name] for name in file.files}
+    except (OSError, EOFError, ValueError, BadZipFile) as error:
+        reason = getattr(error, "strerror", None) or "no file of NumPy arrays"
+        raise InputError(f"operands {path} cannot be read ({reason}); give a .npz with one array per input") from error
+    raise InputError(f"operands {path} is one array; give a .npz with one array per input")
 
 
 def _command(given: dict[str, Any], paths: Sequence[str]) -> str:

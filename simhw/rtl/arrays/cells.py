@@ -9,7 +9,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from simhw.circuits.float_add import add_to_fp32
 from simhw.circuits.floating import fp32_term
-from simhw.circuits.mac import Frame, arithmetic
+from simhw.circuits.mac import Frame, arithmetic, registered
 
 
 class RunningSums(Component):  # type: ignore[misc]
@@ -36,10 +36,7 @@ class RunningSums(Component):  # type: ignore[misc]
     def elaborate(self, platform: Any) -> Module:  # noqa: ARG002
         """Return the module."""
         module = Module()
-        operands = {}
-        for name, bits in {**self._operands, "first": 1, "enable": 1}.items():
-            operands[name] = Signal(bits, name=f"{name}_q")
-            module.d.sync += operands[name].eq(getattr(self, name))
+        operands = registered(module, self, {**self._operands, "first": 1, "enable": 1})
         first, enable = operands.pop("first"), operands.pop("enable")
         older = [Signal(len(self.total), name=f"total_{age}") for age in range(1, self._rows)]
         ring = [self.total, *older]
@@ -71,10 +68,7 @@ class CarriedSum(Component):  # type: ignore[misc]
     def elaborate(self, platform: Any) -> Module:  # noqa: ARG002
         """Return the module."""
         module = Module()
-        operands = {}
-        for name, bits in {**self._operands, "first": 1}.items():
-            operands[name] = Signal(bits, name=f"{name}_q")
-            module.d.sync += operands[name].eq(getattr(self, name))
+        operands = registered(module, self, {**self._operands, "first": 1})
         first = operands.pop("first")
         module.d.sync += self.total.eq(self._update(module, operands, first, self.carried))
         return module

@@ -1,0 +1,59 @@
+"""The frame of a multiply-accumulate PE whose weight is dequantized on its way into the register."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from amaranth.hdl import Module, Value
+from amaranth.lib.wiring import Component, In, Out
+
+from simhw.circuits.mac import Update, registered
+
+Dequantize = Callable[[Module, Value, Value, Value], Value]
+"""``(module, weight, scale, zero)`` -> the weight's register: puts the dequantizer into the module."""
+
+
+class DequantizingMac(Component):  # type: ignore[misc]
+    """The frame of ``Mac`` with a dequantizer before the register of the weight.
+
+    Args:
+        operand_bits: width of the activation, of the scale and of the dequantized weight.
+        weight_bits: width of weight and zero point.
+        total_bits: width of the accumulator.
+        dequantize: makes what the weight's register takes.
+        update: makes the next total.
+    """
+
+    def __init__(
+        self, *, operand_bits: int, weight_bits: int, total_bits: int, dequantize: Dequantize, update: Update
+    ) -> None:
+        self._bits = operand_bits
+        self._dequantize = dequantize
+        self._update = update
+        super().__init__(
+            {
+                "activation": In(operand_bits),
+                "weight": In(weight_bits),
+                "scale": In(operand_bits),
+                "zero": In(weight_bits),
+                "first": In(1),
+                "enable": In(1),
+                "activation_out": Out(operand_bits),
+                "weight_out": Out(operand_bits),
+                "total": Out(total_bits),
+            }
+        )
+
+    def elaborate(self, platform: Any) -> Module:  # noqa: ARG002
+        """Return the module."""
+        module = Module()
+        dequantized = self._dequantize(module, self.weight, self.scale, self.zero)
+        widths = {"activation": self._bits, "weight": self._bits, "first": 1, "enable": 1}
+        held = registered(module, self, widths, weight=dequantized)
+        activation, weight = held["activation"], held["weight"]
+        module.d.comb += [self.activation_out.eq(activation), self.weight_out.eq(weight)]
+        result = self._update(module, activation, weight, held["first"], self.total)
+        with module.If(held["enable"]):
+            module.d.sync += self.total.eq(result)
+        return module
