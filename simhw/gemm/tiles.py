@@ -69,7 +69,7 @@ def over_scaled_tiles(
     (a, b), (a_scale, b_scale) = operands, scales
     groups = b_scale.shape[2]
     out = np.empty((a.shape[0], a.shape[1], b.shape[1]), np.float32)
-    panels = []
+    panels: list[Any] = []
 
     def work(i: int, first: int, last: int) -> None:
         rows = slice(first, last)

@@ -133,7 +133,7 @@ def _finish(
     unit = kind(2.0 ** (extents[0].unit + extents[1].unit))
     clamped = from_upper_bits(sums.reshape(-1), shift, unit, out.reshape(-1))
     if outside is not None and outside.any():
-        clamped = np.count_nonzero(outside | ((sums & _low_bits(sums, shift)) != 1))
+        clamped = int(np.count_nonzero(outside | ((sums & _low_bits(sums, shift)) != 1)))
     return out, int(clamped)
 
 
