@@ -15,7 +15,7 @@ Dequantize = Callable[[Module, Value, Value, Value], Value]
 
 
 class DequantizingMac(Component):  # type: ignore[misc]
-    """The frame of ``Mac`` with a dequantizer before the register of the weight.
+    """A frame with a dequantizer before the register of the weight.
 
     Args:
         operand_bits: width of the activation, of the scale and of the dequantized weight.

@@ -18,9 +18,6 @@ from simhw.formats.floating import FloatFormat, NanCodes
 
 FP32_SIGNIFICAND = FP32.significand_bits
 FP32_FIELD = FP32.exponent_bits
-FP32_TOP_FIELD = (1 << FP32_FIELD) - 1
-FP32_NAN = 0x7FFFFFFF
-"""The NaN that a PE makes: simhw's canonical one."""
 
 
 @dataclass(frozen=True, kw_only=True)

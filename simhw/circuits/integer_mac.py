@@ -30,6 +30,14 @@ class IntegerStructure(Enum):
     """Behavioural code."""
 
 
+SIGNED_STRUCTURES = {
+    "carry_save": IntegerStructure.CARRY_SAVE,
+    "booth": IntegerStructure.BOOTH,
+    "naive": IntegerStructure.MULTIPLIER,
+}
+"""Variants of PEs whose operands are both two's complement, by name, the default first."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Integer:
     """An operand: two's complement or unsigned, of some width."""

@@ -1,4 +1,4 @@
-"""Multipliers and adders of integer PEs: each function makes the next total of the frame ``Mac``.
+"""Multipliers and adders of integer PEs: each function makes the next total of a frame.
 
 All of them add into one bit heap the partial products and the old total, so that one carry-propagate adder per clock
 remains, except ``multiply_then_add``, which leaves the structure to synthesis.

@@ -79,27 +79,6 @@ def arithmetic(frame: Frame) -> tuple[Mapping[str, int], FrameUpdate]:
     return frame.operands, frame.update
 
 
-class Mac(Frame):
-    """The frame with two operands, activation and weight, both of which go on to the neighbour.
-
-    Args:
-        activation_bits: width of the first operand.
-        weight_bits: width of the second.
-        total_bits: width of the accumulator.
-        update: makes the next total.
-    """
-
-    def __init__(self, activation_bits: int, weight_bits: int, total_bits: int, update: Update) -> None:
-        super().__init__(
-            {"activation": activation_bits, "weight": weight_bits},
-            ("activation", "weight"),
-            total_bits,
-            lambda module, operands, first, total: update(
-                module, operands["activation"], operands["weight"], first, total
-            ),
-        )
-
-
 def kept(total: Value, first: Value) -> Value:
     """Return the old total as an addend: 0 where a new sum starts."""
     return total & (~first).replicate(len(total))

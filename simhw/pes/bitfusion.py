@@ -31,8 +31,6 @@ CIRCUITS = ("adders",)
 
 BRICKS = 16
 """Of a fusion unit."""
-SPATIAL_BITS = 8
-"""Widest operand that is fused in space."""
 WIDTHS = (2, 4, 8, 16)
 
 

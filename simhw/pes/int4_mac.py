@@ -10,18 +10,13 @@ from __future__ import annotations
 from fractions import Fraction
 
 from simhw.circuits.base import Circuit
-from simhw.circuits.integer_mac import Integer, IntegerStructure, integer_mac
+from simhw.circuits.integer_mac import SIGNED_STRUCTURES, Integer, integer_mac
 from simhw.costs import IntegerMultiply
 from simhw.pes.base import Dequantization, ProcessingElement, Signal, signed_bits
 from simhw.pes.operands import signed_integer
 from simhw.pes.structure import integer_accumulation, scale_int32_output
 
-_STRUCTURES = {
-    "carry_save": IntegerStructure.CARRY_SAVE,
-    "booth": IntegerStructure.BOOTH,
-    "naive": IntegerStructure.MULTIPLIER,
-}
-CIRCUITS = tuple(_STRUCTURES)
+CIRCUITS = tuple(SIGNED_STRUCTURES)
 
 COMMON_BITS = 20
 """Of the circuit: sums of 4096 products, -229,376..262,144."""
@@ -74,7 +69,7 @@ def circuit(variant: str = CIRCUITS[0], *, accumulator_bits: int = COMMON_BITS) 
         name="int4_mac" if variant == CIRCUITS[0] else f"int4_mac_{variant}",
         variant=variant,
         source=PE.source,
-        structure=_STRUCTURES[variant],
+        structure=SIGNED_STRUCTURES[variant],
         activation=Integer(bits=4, signed=True),
         weight=Integer(bits=4, signed=True),
         accumulator_bits=accumulator_bits,

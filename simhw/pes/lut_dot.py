@@ -23,11 +23,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from simhw.costs import BitwiseAnd, IntegerAdd, IntegerMultiply, Part, Register, Shared, Shift
+from simhw.costs import BitwiseAnd, IntegerAdd, Part, Register, Shared, Shift
 from simhw.formats.coded import ODD2, ODD4, ODD8
 from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElement, Product, Signal, signed_bits
 from simhw.pes.operands import check_code, signed_integer
-from simhw.pes.structure import FP32_ADD, FP32_BITS, FP32_MULTIPLY, integer_accumulation, integer_to_fp32, left_shift
+from simhw.pes.structure import integer_accumulation, left_shift, scale_group_with_zero_point
 
 LANES = 4
 """Activations of a table."""
@@ -76,13 +76,7 @@ def _accumulation(bits: int) -> tuple[Part, ...]:
 
 def _dequantize_parts(group_size: int) -> DequantizationParts:
     sum_bits = _worst_case_bits(group_size, ODD4.name) + 1  # less an independent zero-point term
-    activation_bits = signed_bits(-128 * group_size, 127 * group_size)
-    return DequantizationParts(
-        scale=(integer_to_fp32(sum_bits), FP32_MULTIPLY, FP32_ADD, Register(bits=FP32_BITS)),
-        zero_point=(IntegerMultiply(a_bits=5, b_bits=activation_bits), IntegerAdd(bits=sum_bits)),
-        activation_sum=(IntegerAdd(bits=activation_bits), Register(bits=activation_bits)),
-        output=(FP32_MULTIPLY,),
-    )
+    return scale_group_with_zero_point(sum_bits=sum_bits, zero_bits=5, group_size=group_size)
 
 
 PE = ProcessingElement(

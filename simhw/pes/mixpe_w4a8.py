@@ -22,10 +22,10 @@ from simhw.circuits.base import Circuit, read_flag
 from simhw.circuits.float_dequantizer import float_dequantizer
 from simhw.circuits.group_dequantizer import integer_dequantizer
 from simhw.circuits.integer_mac import Integer, IntegerStructure, integer_mac
-from simhw.costs import BitwiseAnd, IntegerAdd, IntegerMultiply, Register
+from simhw.costs import BitwiseAnd, IntegerAdd
 from simhw.pes.base import Dequantization, DequantizationParts, ProcessingElement, Signal, signed_bits
 from simhw.pes.operands import check_code, signed_integer
-from simhw.pes.structure import FP32_ADD, FP32_BITS, FP32_MULTIPLY, integer_accumulation, integer_to_fp32
+from simhw.pes.structure import integer_accumulation, scale_group_with_zero_point
 
 _STRUCTURES = {
     "carry_save": IntegerStructure.CARRY_SAVE,
@@ -82,13 +82,7 @@ def _worst_case_bits(group_size: int, weight_format: str) -> int:
 
 def _dequantize_parts(group_size: int) -> DequantizationParts:
     sum_bits = _worst_case_bits(group_size, "uint4")
-    activation_bits = signed_bits(-128 * group_size, 127 * group_size)
-    return DequantizationParts(
-        scale=(integer_to_fp32(sum_bits), FP32_MULTIPLY, FP32_ADD, Register(bits=FP32_BITS)),
-        zero_point=(IntegerMultiply(a_bits=4, b_bits=activation_bits), IntegerAdd(bits=sum_bits)),
-        activation_sum=(IntegerAdd(bits=activation_bits), Register(bits=activation_bits)),
-        output=(FP32_MULTIPLY,),
-    )
+    return scale_group_with_zero_point(sum_bits=sum_bits, zero_bits=4, group_size=group_size)
 
 
 PE = ProcessingElement(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from simhw.costs import FloatAdd, FloatMultiply, IntegerAdd, Part, Register, Shift
-from simhw.pes.base import DequantizationParts
+from simhw.costs import FloatAdd, FloatMultiply, IntegerAdd, IntegerMultiply, Part, Register, Shift
+from simhw.pes.base import DequantizationParts, signed_bits
 
 FP32_ADD = FloatAdd(exponent_bits=8, significand_bits=24)
 FP32_MULTIPLY = FloatMultiply(exponent_bits=8, significand_bits=24)
@@ -34,6 +34,23 @@ def left_shift(bits: int, positions: int) -> Shift:
     stages = (positions - 1).bit_length()
     multiplexers = sum(bits + (1 << (stage + 1)) - 1 for stage in range(stages))
     return Shift(bits=-(-multiplexers // stages), positions=positions)
+
+
+def scale_group_with_zero_point(*, sum_bits: int, zero_bits: int, group_size: int) -> DequantizationParts:
+    """Return the parts that scale sums of int8 activations times weights with a zero point, each to fp32.
+
+    Args:
+        sum_bits: width of a group's sum less the zero point's share.
+        zero_bits: width of a zero point.
+        group_size: products of a group, which sets the width of the sum of its activations.
+    """
+    activation_bits = signed_bits(-128 * group_size, 127 * group_size)
+    return DequantizationParts(
+        scale=(integer_to_fp32(sum_bits), FP32_MULTIPLY, FP32_ADD, Register(bits=FP32_BITS)),
+        zero_point=(IntegerMultiply(a_bits=zero_bits, b_bits=activation_bits), IntegerAdd(bits=sum_bits)),
+        activation_sum=(IntegerAdd(bits=activation_bits), Register(bits=activation_bits)),
+        output=(FP32_MULTIPLY,),
+    )
 
 
 def no_dequantization(group_size: int) -> DequantizationParts:  # noqa: ARG001

@@ -16,7 +16,6 @@ from simhw.formats import (
     ElementFormat,
     FloatFormat,
     IntegerFormat,
-    decode,
     decode_exact,
     get_element_format,
     round_to,
@@ -168,11 +167,3 @@ def _beside(exact: Fraction, kind: np.dtype) -> set[float]:
     if kind == np.dtype(np.float64):
         found |= {math.nextafter(value, way) for way in (-math.inf, math.inf)}
     return {number for number in found if math.isfinite(number)}
-
-
-def finite_codes(fmt: ElementFormat, *, seed: int = 0) -> NDArray[np.uint32]:
-    """Return the boundary codes that stand for numbers, ascending by value."""
-    codes = boundary_codes(fmt, seed=seed)
-    values = decode(codes, fmt)
-    codes, values = codes[np.isfinite(values)], values[np.isfinite(values)]
-    return codes[np.argsort(values, kind="stable")]
