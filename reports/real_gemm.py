@@ -9,18 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.catalog import get_method, get_network, get_scheme
-from simhw.errors import InputError
-from simhw.executor import Arithmetic, execute, fit_group, run_float
+from simhw.catalog import get_method, get_scheme
+from simhw.executor import Arithmetic, execute, fit_group
 from simhw.formats import get_element_format
 from simhw.gemm.datapaths import DEFAULT_DATAPATHS, datapath_names, get_datapath
 from simhw.graph.base import FloatArray, Graph, Node, Ref
+from simhw.model_operands import LAYER, MODEL, capture_layer
 from simhw.noise import Noise
 from simhw.pes import ProcessingElement, get_pe
-
-MODEL = "tiny_llama"
-LAYER = "blocks.2.mlp.down"
-"""The middle block's widest sum: k = 384, inputs behind SwiGLU with the network's largest outliers."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,26 +76,9 @@ def capture(model: str = MODEL, layer: str = LAYER) -> RealGemm:
     """Run the network in float on its calibration data and keep what enters one linear layer.
 
     Raises:
-        InputError: the network has no linear layer of that name.
+        InputError: no such network, or no linear layer of that name in it.
     """
-    from simhw.graph.frontends.torch_export import import_module
-
-    network = get_network(model)
-    data = network.calibration()
-    graph = import_module(network.load(), data)
-    found: dict[str, tuple[Node, list[Any]]] = {}
-
-    def observe(node: Node, args: list[Any], _: Any) -> None:
-        if node.operator == "linear" and node.label == layer:
-            found[layer] = (node, [np.array(value) for value in args])
-
-    run_float(graph, data, observe)
-    if layer not in found:
-        linear = [node.label for node in graph.nodes if node.operator == "linear"]
-        raise InputError(
-            f"layer is {layer!r}, the linear layers of {model} are {', '.join(linear)}; choose one of them"
-        )
-    _, (inputs, weight, *bias) = found[layer]
+    inputs, weight, *bias = capture_layer(model, layer)
     names = ("weight", "bias")[: 1 + len(bias)]
     node = Node(name="out", operator="linear", args=(Ref("x"), *map(Ref, names)), label=layer)
     alone = Graph(

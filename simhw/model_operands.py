@@ -18,7 +18,7 @@ from simhw.pes import get_pe
 
 MODEL = "tiny_llama"
 LAYER = "blocks.2.mlp.down"
-"""Of the middle block, behind SwiGLU: the layer with the largest outliers."""
+"""Of the middle block, behind SwiGLU: its widest sum, k = 384, with the network's largest outliers."""
 
 SAMPLES = 8
 """Of the calibration data: hundreds of tokens, or tens of thousands of pixels."""
@@ -64,7 +64,7 @@ def layer_operands(pe: str, model: str = MODEL, layer: str = LAYER) -> LayerOper
             f"PEs that have one: {', '.join(sorted({datapath.pe for datapath in datapaths}))}"
         )
     scheme, method = get_scheme(found.scheme), get_method()
-    inputs, weights = _capture(model, layer)
+    inputs, weights = capture_layer(model, layer, SAMPLES)[:2]
     k = weights.shape[1]
     activation = method.quantize(inputs.reshape(1, -1, k), fit_group(scheme.activation, k))
     weight = method.quantize(weights[None], fit_group(scheme.weight, k))
@@ -81,18 +81,30 @@ def layer_operands(pe: str, model: str = MODEL, layer: str = LAYER) -> LayerOper
 
 
 @lru_cache(maxsize=2)
-def _capture(model: str, layer: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return what enters a linear layer, and its weights."""
+def capture_layer(model: str, layer: str, samples: int | None = None) -> tuple[NDArray[np.float32], ...]:
+    """Run a network in float on its calibration data and return what enters one linear layer.
+
+    Args:
+        model: name.
+        layer: label.
+        samples: of the data, the first ones; None: all.
+
+    Returns:
+        ``(..., k)`` activations, ``(n, k)`` weights, and a bias where the layer has one.
+
+    Raises:
+        InputError: no such model, or no linear layer of that name in it.
+    """
     from simhw.graph.frontends.torch_export import import_module
 
     network = get_network(model)
-    data = network.calibration()[:SAMPLES]
+    data = network.calibration()[:samples]
     graph = import_module(network.load(), data)
-    found: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+    found: list[tuple[NDArray[np.float32], ...]] = []
 
     def observe(node: Node, args: list[Any], *_: Any) -> None:
         if node.operator == "linear" and node.label == layer:
-            found.append((np.array(args[0], np.float32), np.array(args[1], np.float32)))
+            found.append(tuple(np.array(value, np.float32) for value in args))
 
     run_float(graph, data, observe)
     if not found:

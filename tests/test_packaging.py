@@ -131,6 +131,12 @@ def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return scripts / "simhw"
 
 
+@pytest.fixture(autouse=True)
+def only_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No path of the tree, which a caller may have set, comes before the installed packages."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+
+
 def run(program: Path, folder: Path, *arguments: str) -> str:
     result = subprocess.run([program, *arguments], cwd=folder, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

@@ -110,7 +110,10 @@ def test_operands_that_cannot_be_read(write, sentence, tmp_path):
         _codes(str(tmp_path / "operands.npz"))
 
 
-def test_without_the_extra_exit_code_2(capsys, monkeypatch):
+@pytest.mark.parametrize("command", [["check", "int4_mac"], ["export", "int4_mac", "--out"]])
+def test_without_the_extra_exit_code_2(command, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("simhw.circuits.base.find_spec", lambda name: None)  # noqa: ARG005
-    assert main(["rtl", "check", "int4_mac"]) == 2
+    folder = [str(tmp_path / "folder")] if command[-1] == "--out" else []
+    assert main(["rtl", *command, *folder]) == 2
     assert "pip install 'simhw[rtl]'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
