@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from simhw.explanation import explain
     from simhw.formats import decode, encode, quantize_blocks
     from simhw.gemm.matmul import matmul, plan
+    from simhw.gemm.table_products import product_table, table_products
     from simhw.rows import Row
 
 __all__ = [
@@ -24,10 +25,12 @@ __all__ = [
     "explain",
     "matmul",
     "plan",
+    "product_table",
     "quantize_blocks",
     "run",
     "run_experiment",
     "schedule",
+    "table_products",
 ]
 
 _HOMES = {
@@ -40,10 +43,12 @@ _HOMES = {
     "explain": "simhw.explanation",
     "matmul": "simhw.gemm.matmul",
     "plan": "simhw.gemm.matmul",
+    "product_table": "simhw.gemm.table_products",
     "quantize_blocks": "simhw.formats",
     "run": "simhw.experiment",
     "run_experiment": "simhw.experiment",
     "schedule": "simhw.arrays",
+    "table_products": "simhw.gemm.table_products",
 }
 
 

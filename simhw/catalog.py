@@ -106,6 +106,12 @@ def _accumulators() -> dict[str, str]:
     return {name: get_accumulator(name).description for name in accumulator_names()}
 
 
+def _multipliers() -> dict[str, str]:
+    from simhw.gemm.multipliers import MULTIPLIERS
+
+    return {name: entry.description for name, entry in MULTIPLIERS.items()}
+
+
 def _datapaths() -> dict[str, str]:
     from simhw.gemm.datapaths import datapath_names, get_datapath
 
@@ -149,6 +155,7 @@ ENTRIES: Final = MappingProxyType[str, Callable[[], dict[str, str]]](
         "formats": _formats,
         "accumulators": _accumulators,
         "pes": _pes,
+        "multipliers": _multipliers,
         "dataflows": _dataflows,
         "technologies": _technologies,
         "methods": _methods,

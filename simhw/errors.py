@@ -24,6 +24,7 @@ _LISTED = {
     "technology": "technologies",
     "method": "methods",
     "operator": "operators",
+    "multiplier": "multipliers",
     "entry": "",
 }
 """Kinds that ``simhw list`` shows, and under which name."""
