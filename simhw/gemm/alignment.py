@@ -174,7 +174,7 @@ def _by_tiles(
     fields = [field << 23 for field in (base + 127, 254 + fraction_bits, fraction_bits)]
     bounds = [field << 23 for field in (zero_exponent + 127, minimum + 127)]
     held = np.array([block, *fields, mask, part if part < block else 0, *bounds], np.int64)
-    panels: list[tuple[NDArray[Any], NDArray[Any]]] = []
+    panels: list[Any] = []
 
     def work(i: int, first: int, last: int) -> None:
         rows = slice(first, last)
@@ -195,7 +195,9 @@ def _by_tiles(
             out[i, again, columns] = _by_panels(numbers, part, half, (left, above), (right, beside))[0]
 
     with Scratch() as take:
-        panels += [(packed(v, COLUMNS, take), packed(e, COLUMNS, take)) for v, e in zip(y, ey, strict=True)]
+        panels += [
+            tuple(packed(matrix, COLUMNS, take, shared=True) for matrix in pair) for pair in zip(y, ey, strict=True)
+        ]
         over_rows(work, x.shape[0], x.shape[1], step=ROWS)
     return out
 
