@@ -181,7 +181,8 @@ def _by_tiles(
         with Scratch() as take:
             words = take(ex[i, rows].shape, np.uint32)
             spread_bytes(ex[i, rows].view(np.uint8).reshape(-1), words.reshape(-1))
-            arrays = (packed(x[i, rows], ROWS, take), packed(words, ROWS, take), *panels[i], out[i, rows], held)
+            tiles, words = packed(x[i, rows], ROWS, take), packed(words, ROWS, take)
+            arrays: tuple[Any, ...] = (tiles, words, *panels[i], out[i, rows], held)
             overflowed = np.zeros((len(arrays[0]), len(panels[i][0])), np.bool_)
             if half:
                 aligned_half_tiles(*arrays)
