@@ -182,8 +182,9 @@ def _by_tiles(
             words = take(ex[i, rows].shape, np.uint32)
             spread_bytes(ex[i, rows].view(np.uint8).reshape(-1), words.reshape(-1))
             tiles, words = packed(x[i, rows], ROWS, take), packed(words, ROWS, take)
-            arrays: tuple[Any, ...] = (tiles, words, *panels[i], out[i, rows], held)
-            overflowed = np.zeros((len(arrays[0]), len(panels[i][0])), np.bool_)
+            panel, panel_exponents = panels[i]
+            arrays = (tiles, words, panel, panel_exponents, out[i, rows], held)
+            overflowed = np.zeros((len(tiles), len(panel)), np.bool_)
             if half:
                 aligned_half_tiles(*arrays)
             else:
