@@ -174,15 +174,17 @@ def _by_tiles(
     fields = [field << 23 for field in (base + 127, 254 + fraction_bits, fraction_bits)]
     bounds = [field << 23 for field in (zero_exponent + 127, minimum + 127)]
     held = np.array([block, *fields, mask, part if part < block else 0, *bounds], np.int64)
-    panels: list[tuple[NDArray[Any], NDArray[Any]]] = []
+    panels: list[Any] = []
 
     def work(i: int, first: int, last: int) -> None:
         rows = slice(first, last)
         with Scratch() as take:
             words = take(ex[i, rows].shape, np.uint32)
             spread_bytes(ex[i, rows].view(np.uint8).reshape(-1), words.reshape(-1))
-            arrays = (packed(x[i, rows], ROWS, take), packed(words, ROWS, take), *panels[i], out[i, rows], held)
-            overflowed = np.zeros((len(arrays[0]), len(panels[i][0])), np.bool_)
+            tiles, words = packed(x[i, rows], ROWS, take), packed(words, ROWS, take)
+            panel, panel_exponents = panels[i]
+            arrays = (tiles, words, panel, panel_exponents, out[i, rows], held)
+            overflowed = np.zeros((len(tiles), len(panel)), np.bool_)
             if half:
                 aligned_half_tiles(*arrays)
             else:
@@ -195,7 +197,9 @@ def _by_tiles(
             out[i, again, columns] = _by_panels(numbers, part, half, (left, above), (right, beside))[0]
 
     with Scratch() as take:
-        panels += [(packed(v, COLUMNS, take), packed(e, COLUMNS, take)) for v, e in zip(y, ey, strict=True)]
+        panels += [
+            tuple(packed(matrix, COLUMNS, take, shared=True) for matrix in pair) for pair in zip(y, ey, strict=True)
+        ]
         over_rows(work, x.shape[0], x.shape[1], step=ROWS)
     return out
 

@@ -48,7 +48,7 @@ def slivers(matrix: NDArray[Any], take: Scratch, itemsize: int | None = None) ->
     """Return ``(n, k)`` packed as wide as a tile of sums of so many bytes, None for those of the matrix."""
     from simhw.gemm.kernels.tiles import columns
 
-    return packed(matrix, columns(itemsize or matrix.dtype.itemsize), take)
+    return packed(matrix, columns(itemsize or matrix.dtype.itemsize), take, shared=True)
 
 
 def over_scaled_tiles(
@@ -86,12 +86,21 @@ def over_scaled_tiles(
     return out
 
 
-def packed(matrix: NDArray[Any], width: int, take: Scratch) -> NDArray[Any]:
-    """Return ``(rows, k)`` as ``(tiles, k, width)``, the last row repeated to fill the last tile."""
+def packed(matrix: NDArray[Any], width: int, take: Scratch, *, shared: bool = False) -> NDArray[Any]:
+    """Return ``(rows, k)`` as ``(tiles, k, width)``, the last row repeated to fill the last tile.
+
+    ``shared``: by all threads; not from one of them.
+    """
     from simhw.gemm.kernels.packing import pack
 
     rows, depth = matrix.shape
-    out = take((-(-rows // width), depth, width), matrix.dtype)
     pattern = np.dtype(f"u{matrix.dtype.itemsize}")
-    pack(np.ascontiguousarray(matrix).view(pattern), out.view(pattern))
-    return out
+    source = np.ascontiguousarray(matrix).view(pattern)
+    out = take((-(-rows // width), depth, width), pattern)
+    if not shared:
+        pack(source, out)
+    else:
+        over_rows(
+            lambda _, first, last: pack(source[first:last], out[first // width : -(-last // width)]), 1, rows, width
+        )
+    return out.view(matrix.dtype)
