@@ -62,7 +62,7 @@ def test_a_circuit_that_differs_exits_with_1(capsys, monkeypatch):
         (["check", "mxfp4_dot", "--set", "lanes=0"], "lanes is 0, must be 1..116,508"),
         (["check", "mixpe_w4a8", "--set", "weight_signed=2"], "weight_signed is 2, must be 0 or 1"),
         (["check", "int4_mac", "--seed", "-1"], "-1 is not in the range"),
-        (["array", "--pe", "int4_mac", "--seed", "-1"], "-1 is not in the range"),
+        (["array", "int4_mac", "--seed", "-1"], "-1 is not in the range"),
         (["synth", "int4_mac", "--liberty", "x.lib", "--vectors", "0"], "0 is not in the range"),
         (
             ["synth", "int4_mac", "--liberty", "x.lib", "--layer", "blocks.0"],
@@ -78,7 +78,7 @@ def test_bad_input_is_one_sentence(arguments, sentence, capsys):
     assert "Traceback" not in told
 
 
-@pytest.mark.parametrize("command", [["export", "int4_mac", "--out"], ["array", "--pe", "int4_mac", "--export"]])
+@pytest.mark.parametrize("command", [["export", "int4_mac", "--out"], ["array", "int4_mac", "--out"]])
 def test_a_folder_that_cannot_be_made(command, tmp_path, capsys):
     (tmp_path / "file").write_text("kept")
     assert main(["rtl", *command, str(tmp_path / "file" / "folder")]) == 2

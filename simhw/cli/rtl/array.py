@@ -10,11 +10,12 @@ import click
 if TYPE_CHECKING:
     from simhw.rtl.arrays import ShapeReport, SystolicArray
 
-_AUTOMATIC = {"mixpe_w4a8": "integer", "mixpe_w4a16": "float"}
+_DEQUANTIZED = {"mixpe_w4a8": "integer", "mixpe_w4a16": "float"}
+"""What stands at the foot of the columns of PEs that sum groups, unless told otherwise."""
 
 
 @click.command("array")
-@click.option("--pe", required=True, metavar="NAME", help="PE with a circuit, such as mixpe_w4a8.")
+@click.argument("pe", metavar="PE")
 @click.option("--variant", metavar="NAME", help="Variant of its circuit.")
 @click.option("--rows", type=click.IntRange(min=1), default=4, show_default=True)
 @click.option("--columns", type=click.IntRange(min=1), default=4, show_default=True)
@@ -30,7 +31,7 @@ _AUTOMATIC = {"mixpe_w4a8": "integer", "mixpe_w4a16": "float"}
     help="At the foot of each column; by default integer for mixpe_w4a8, float for mixpe_w4a16, none for others.",
 )
 @click.option("--group-size", type=click.IntRange(min=1), default=128, show_default=True, help="Longest group.")
-@click.option("--export", "folder", type=click.Path(path_type=Path), metavar="DIR", help="Write Verilog there.")
+@click.option("--out", "folder", type=click.Path(path_type=Path), metavar="DIR", help="Write Verilog there.")
 @click.option("--check", is_flag=True, help="Run random GEMMs; compare results and cycles.")
 @click.option("--gemms", type=click.IntRange(min=1), default=12, show_default=True, help="How many, per convention.")
 @click.option("--longest", type=click.IntRange(min=1), default=24, show_default=True, help="Longest k of them.")
@@ -57,7 +58,7 @@ def command(
     seed: int,
     simulator: str,
 ) -> None:
-    """Build a systolic array of PEs: Verilog with --export, comparison with the emulator with --check.
+    """Build a systolic array of PEs: Verilog with --out, comparison with the emulator with --check.
 
     A row of the comparison is a GEMM: its sizes, the clock cycles measured on the circuit and those that the closed
     form of the same dataflow predicts, and whether all results equal the emulator's. The exit code is 1 where any
@@ -69,7 +70,7 @@ def command(
     from simhw.writing import make_folder
 
     require_rtl()
-    form = Dequantizer(dequantizer or _AUTOMATIC.get(pe, "none"))
+    form = Dequantizer(dequantizer or _DEQUANTIZED.get(pe, "none"))
     array = systolic_array(
         pe,
         rows=rows,

@@ -4,8 +4,8 @@ from simhw.cli import main
 
 
 def test_export_and_check(tmp_path, capsys):
-    words = ["rtl", "array", "--pe", "mixpe_w4a8", "--rows", "2", "--columns", "3", "--group-size", "8"]
-    assert main([*words, "--export", str(tmp_path), "--check", "--gemms", "4"]) == 0
+    words = ["rtl", "array", "mixpe_w4a8", "--rows", "2", "--columns", "3", "--group-size", "8"]
+    assert main([*words, "--out", str(tmp_path), "--check", "--gemms", "4"]) == 0
     printed = capsys.readouterr().out.splitlines()
     name = "output_stationary_2x3_mixpe_w4a8_integer_dequantizer"
     assert printed[0].startswith(f"{name}: 2 x 3 mixpe_w4a8, one sum per PE")
@@ -20,10 +20,10 @@ def test_a_difference_is_shown_and_is_the_exit_code(monkeypatch, capsys):
     from simhw.rtl.arrays import check
 
     monkeypatch.setattr(check, "predicted_cycles", lambda *_: 3)
-    assert main(["rtl", "array", "--pe", "int4_mac", "--rows", "1", "--columns", "1", "--check", "--gemms", "2"]) == 1
+    assert main(["rtl", "array", "int4_mac", "--rows", "1", "--columns", "1", "--check", "--gemms", "2"]) == 1
     assert capsys.readouterr().out.splitlines()[-1] == "4 GEMMs: 4 differ"
 
 
 def test_bad_words_are_one_sentence(capsys):
-    assert main(["rtl", "array", "--pe", "mxfp4_dot"]) == 2
+    assert main(["rtl", "array", "mxfp4_dot"]) == 2
     assert "PEs of an array take activation, weight, first, enable in one" in capsys.readouterr().err
