@@ -7,9 +7,10 @@ has at most one event under way, and the queue is a heap of drivers: gates, then
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from simhw.kernel import kernel
 
 Bits = NDArray[np.uint8]
 Integers = NDArray[np.int64]
@@ -19,13 +20,13 @@ CELLS, CELLS_ZERO_DELAY, CLOCK = range(3)
 """Places in the energies that ``simulate`` returns."""
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def before(times: Floats, a: int, b: int) -> bool:
     """Return whether driver ``a`` is due before ``b``; of equal times the lower number."""
     return times[a] < times[b] or (times[a] == times[b] and a < b)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def sift_up(heap: Integers, at: Integers, times: Floats, i: int) -> None:
     """Move entry ``i`` towards the root until its parent is due before it."""
     while i > 0:
@@ -37,7 +38,7 @@ def sift_up(heap: Integers, at: Integers, times: Floats, i: int) -> None:
         i = parent
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def sift_down(heap: Integers, at: Integers, times: Floats, size: int, i: int) -> None:
     """Move entry ``i`` away from the root until it is due before its children."""
     while 2 * i + 1 < size:
@@ -51,7 +52,7 @@ def sift_down(heap: Integers, at: Integers, times: Floats, size: int, i: int) ->
         i = child
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def push(heap: Integers, at: Integers, times: Floats, size: int, driver: int) -> int:
     """Add a driver; return the new size."""
     heap[size], at[driver] = driver, size
@@ -59,7 +60,7 @@ def push(heap: Integers, at: Integers, times: Floats, size: int, driver: int) ->
     return size + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def remove(heap: Integers, at: Integers, times: Floats, size: int, driver: int) -> int:
     """Take a driver out, wherever it is; return the new size."""
     i, size = at[driver], size - 1
@@ -72,7 +73,7 @@ def remove(heap: Integers, at: Integers, times: Floats, size: int, driver: int) 
     return size
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def zero_delay_energy(
     old: int, new: int, inputs: int, truth: Bits, truth_at: int, energy: Floats, instance_at: int
 ) -> float:
@@ -100,7 +101,7 @@ def zero_delay_energy(
     return 0.0 if changes else passive
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def simulate(
     stimulus: Bits,
     warm_up: int,

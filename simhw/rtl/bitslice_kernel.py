@@ -6,8 +6,12 @@ into nets, and another turns nets into results.
 
 from __future__ import annotations
 
-import numba as nb
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
+
+from simhw.kernel import kernel
 
 WORDS = 16
 """Words per net that are evaluated together: the nets of a PE stay in the cache, and a gate is a few vector
@@ -15,7 +19,7 @@ instructions."""
 LANES = 64
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def transpose(block):
     """Transpose WORDS matrices of 64 x 64 bits in place: in each, bit j of row i becomes bit i of row j.
 
@@ -34,7 +38,7 @@ def transpose(block):
         mask ^= mask << np.uint64(width)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def gather(codes, word_of, offset_of, nets_of, block, start, nets):
     """Turn the codes of LANES x WORDS vectors from ``start`` on into words of nets.
 
@@ -55,7 +59,7 @@ def gather(codes, word_of, offset_of, nets_of, block, start, nets):
                     nets[net * WORDS + word] = block[bit * WORDS + word]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def scatter(nets, word_of, offset_of, masks, nets_of, block, start, codes):
     """Turn words of nets into the codes of LANES x WORDS vectors from ``start`` on."""
     for packed in range(nets_of.shape[0]):
@@ -73,7 +77,7 @@ def scatter(nets, word_of, offset_of, masks, nets_of, block, start, codes):
                     codes[port, start + vector] = np.int64((block[vector] >> offset) & mask)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def evaluate_gates(kinds, operands, first_gate, nets):
     """Evaluate all gates in order on WORDS words each."""
     for gate in range(kinds.shape[0]):
@@ -114,21 +118,21 @@ def evaluate_gates(kinds, operands, first_gate, nets):
                 nets[out + word] = nets[a + word] | ~nets[b + word]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def evaluate(
-    kinds,
-    operands,
-    first_gate,
-    in_codes,
-    in_word,
-    in_offset,
-    in_nets,
-    out_codes,
-    out_word,
-    out_offset,
-    out_masks,
-    out_nets,
-):
+    kinds: NDArray[Any],
+    operands: NDArray[Any],
+    first_gate: int,
+    in_codes: NDArray[Any],
+    in_word: NDArray[Any],
+    in_offset: NDArray[Any],
+    in_nets: NDArray[Any],
+    out_codes: NDArray[Any],
+    out_word: NDArray[Any],
+    out_offset: NDArray[Any],
+    out_masks: NDArray[Any],
+    out_nets: NDArray[Any],
+) -> None:
     """Evaluate all gates on all vectors, whose number is a multiple of LANES x WORDS.
 
     Args:

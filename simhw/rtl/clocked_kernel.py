@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-import numba as nb
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
+
+from simhw.kernel import kernel
 
 RUNS = 64
 
 
-@nb.njit(cache=True, nogil=True)
-def run(kinds, operands, first_gate, inputs, input_nets, state_nets, next_nets, output_nets, loops, sources, outputs):
+@kernel
+def run(
+    kinds: NDArray[Any],
+    operands: NDArray[Any],
+    first_gate: int,
+    inputs: NDArray[Any],
+    input_nets: NDArray[Any],
+    state_nets: NDArray[Any],
+    next_nets: NDArray[Any],
+    output_nets: NDArray[Any],
+    loops: NDArray[Any],
+    sources: NDArray[Any],
+    outputs: NDArray[Any],
+) -> None:
     """Run all clocks.
 
     Args:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from simhw.kernel import kernel
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def place(numbers: Floats, begin: int, length: int, x: float) -> tuple[int, float]:
     """Return the interval of an axis to take for ``x``, and how far along it ``x`` lies (also beyond its ends)."""
     if length == 1:
@@ -22,7 +23,7 @@ def place(numbers: Floats, begin: int, length: int, x: float) -> tuple[int, floa
     return i, (x - left) / (right - left)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def look_up(shapes: Integers, numbers: Floats, table: int, slew: float, load: float) -> float:
     """Return the value of a table, bilinear between its points; 0 where there is none."""
     if table < 0:
@@ -39,7 +40,7 @@ def look_up(shapes: Integers, numbers: Floats, table: int, slew: float, load: fl
     return low * (1 - along_row) + high * along_row
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def carry_times(
     kinds: Integers,
     pins: Integers,
@@ -83,7 +84,7 @@ def carry_times(
                 slews[output, after] = max(slews[output, after], edge)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def arc_values(
     kinds: Integers,
     pins: Integers,
