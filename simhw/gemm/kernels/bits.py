@@ -100,17 +100,6 @@ def to_odd(typing_context: Any, rounded: Any, error: Any) -> Any:  # noqa: ARG00
 
 
 @intrinsic
-def add_product_saturating(typing_context: Any, total: Any, x: Any, y: Any) -> Any:  # noqa: ARG001
-    """Return ``total + x * y`` clamped to the range of the integers' one type, which must hold the product."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
-        product = builder.mul(arguments[1], arguments[2])
-        return builder.call(_declare(builder, "llvm.sadd.sat", product.type, 2), (arguments[0], product))
-
-    return total(total, total, total), generate
-
-
-@intrinsic
 def clamp_from_zero(typing_context: Any, x: Any, top: Any) -> Any:  # noqa: ARG001
     """Return ``x`` clamped to ``0..top``: floats that are not negative order like their patterns as integers do."""
 

@@ -41,13 +41,6 @@ def round_nearest(value: float, register: Register) -> float:
 
 
 @kernel
-def round_nearest_bounded(value: float, register: Register) -> float:
-    """The same where no value reaches the power of two past the largest number."""
-    large = max(power_below(value), register[0]) * register[2]
-    return with_sign((value + large) - large, value)
-
-
-@kernel
 def limit(rounded: float, value: float, register: Register) -> float:
     """Return what is left of a rounded value on either side of the range; NaN (of infinities that met) stays."""
     return choose(value == value, with_sign(min(max(rounded, register[6]), register[7]), value), value)
