@@ -28,6 +28,7 @@ class PublishedClaim:
         words: what is claimed.
         value, baseline_value: as published.
         same_width: width of the baseline's accumulator, with which both are compared a second time.
+        source: where the figures were published.
     """
 
     pe: str
@@ -36,6 +37,7 @@ class PublishedClaim:
     value: float
     baseline_value: float
     same_width: int
+    source: str = SOURCE
 
     @property
     def ratio(self) -> float:

@@ -276,6 +276,7 @@ def test_the_page_is_complete_and_needs_nothing_else(found):
         assert section in parsed.ids
     assert len(parsed.ids) == len(set(parsed.ids))
     assert "<here>" not in page
+    assert "yuzhang712/mixpe_simulator, dse.py" in words  # a published figure names where it was published
     links = [value for _, name, value in parsed.attributes if name in ("href", "src", "xlink:href")]
     assert all(link.startswith("#") for link in links)
     assert {link[1:] for link in links} <= set(parsed.ids)
