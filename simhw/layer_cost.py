@@ -14,24 +14,21 @@ from simhw.arrays import (
     Grouping,
     Overlap,
     Schedule,
+    VectorOverlap,
+    VectorUnit,
     array_area,
     dequantization_energy_pj,
     dequantization_work,
     schedule,
 )
 from simhw.arrays.serial import schedule_serial
-from simhw.costs import CostTable, FloatAdd, FloatMultiply, load_table
+from simhw.costs import REQUANTIZATION, CostTable, load_table
 from simhw.executor import Step
 from simhw.formats import get_element_format
 from simhw.gemm.datapath import Datapath
-from simhw.graph.base import VectorWork
 from simhw.pes import Dequantization, ProcessingElement, get_pe
 from simhw.pes.price import price
 
-FP32_ADD = FloatAdd(exponent_bits=8, significand_bits=24)
-FP32_MULTIPLY = FloatMultiply(exponent_bits=8, significand_bits=24)
-QUANTIZATION = VectorWork(adds=1, multiplies=1)
-"""Per activation: compare for the largest magnitude, multiply by the reciprocal scale."""
 PARTIAL_SUM_BITS = 32
 ALIGNED_CARRY_BITS = 9
 """Sign, two integer bits of a product and the carries of up to 33 terms above the fraction bits."""
@@ -48,6 +45,7 @@ class Machine:
         technology: energy and area table (see ``simhw list technologies``).
         activation_kib, weight_kib, output_kib: SRAM buffers; the defaults are those of the MixPE artifact.
         lanes_per_column: lanes of the vector unit per array column; each takes one element per cycle and pass.
+        vector_overlap: whether vector steps run while the array computes.
     """
 
     rows: int = 32
@@ -59,6 +57,12 @@ class Machine:
     weight_kib: int = 128
     output_kib: int = 128
     lanes_per_column: int = 4
+    vector_overlap: VectorOverlap = VectorOverlap.NONE
+
+    @cached_property
+    def vector_unit(self) -> VectorUnit:
+        """The vector unit beside the array."""
+        return VectorUnit(lanes=self.lanes_per_column * self.columns, overlap=self.vector_overlap)
 
     @cached_property
     def table(self) -> CostTable:
@@ -140,7 +144,7 @@ def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> C
         "multiply": pe_cycles * cost.multiply_pj,
         "accumulate": pe_cycles * cost.accumulate_pj,
         "dequantize": dequantization_energy_pj(work, pe, group or step.k, table),
-        "vector": step.elements * _vector_pj(QUANTIZATION, table) if step.activation.has_scales else 0.0,
+        "vector": step.elements * REQUANTIZATION.energy_pj(table) if step.activation.has_scales else 0.0,
         "sram": _sram_pj(step, plan, machine, output_bits),
         "dram": traffic.total_bits * table.dram_pj_per_bit(),
     }
@@ -260,13 +264,9 @@ def _dequantization(pe: ProcessingElement, step: Step) -> Dequantization:
 
 
 def _vector_cost(step: Step, machine: Machine) -> Cost:
-    work = step.operator.work
-    lanes = machine.lanes_per_column * machine.columns
+    work, unit = step.operator.work, machine.vector_unit
     energy = {"multiply": 0.0, "accumulate": 0.0, "dequantize": 0.0, "sram": 0.0, "dram": 0.0}
-    energy["vector"] = step.elements * _vector_pj(work, machine.table)
-    cycles = -(-step.elements * work.passes // lanes)
-    return Cost(cycles=cycles, utilization=step.elements * work.passes / (cycles * lanes), words={}, energy_pj=energy)
-
-
-def _vector_pj(work: VectorWork, table: CostTable) -> float:
-    return work.adds * table.energy_pj(FP32_ADD) + work.multiplies * table.energy_pj(FP32_MULTIPLY)
+    energy["vector"] = step.elements * work.energy_pj(machine.table)
+    cycles = unit.cycles(step.elements, work)
+    busy = step.elements * unit.cycles_per_element(work)
+    return Cost(cycles=cycles, utilization=busy / (cycles * unit.lanes), words={}, energy_pj=energy)
