@@ -26,7 +26,7 @@ class ArraySettings:
     overlap: Overlap = Overlap.PER_FOLD
     passes: int = 1
     dequantization: Dequantization = Dequantization.NONE
-    dequantizers: Dequantizers = Dequantizers.PER_COLUMN
+    dequantizers: Dequantizers | int = Dequantizers.PER_COLUMN
     group_size: int | None = None
 
     def schedule(self, gemm: Gemm) -> Schedule:

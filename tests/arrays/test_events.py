@@ -27,7 +27,7 @@ ARRAY = st.integers(1, 9)
     dataflow=st.sampled_from(dataflow_names()),
     overlap=st.sampled_from(Overlap),
     dequantization=st.sampled_from(Dequantization),
-    dequantizers=st.sampled_from(Dequantizers),
+    dequantizers=st.sampled_from(Dequantizers) | st.integers(1, 9),
     registers=st.integers(0, 3),
     data=st.data(),
 )
@@ -35,6 +35,8 @@ def test_events_and_closed_form_agree(
     m, n, k, batch, rows, columns, passes, dataflow, overlap, dequantization, dequantizers, registers, data
 ):
     group = data.draw(st.none() | st.integers(1, k), label="group")
+    if isinstance(dequantizers, int):
+        dequantizers = min(dequantizers, columns)
     gemm = Gemm(m=m, n=n, k=k, batch=batch)
     options = {
         "dataflow": dataflow,
