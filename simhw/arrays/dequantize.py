@@ -52,6 +52,17 @@ class DequantizationWork:
     activation_sum_operations: int = 0
     output_operations: int = 0
 
+    @property
+    def operations(self) -> int:
+        """All of them."""
+        return (
+            self.weight_operations
+            + self.scale_operations
+            + self.zero_point_operations
+            + self.activation_sum_operations
+            + self.output_operations
+        )
+
     def energy_pj(self, parts: DequantizationParts, table: CostTable) -> float:
         """Return the energy of all operations in picojoules."""
         return (
