@@ -241,7 +241,7 @@ def schedule(
         output_registers=output_registers,
     )
     sizes = {"m": gemm.m, "n": gemm.n, "k": packed.k, "batch": gemm.batch, "rows": rows, "columns": columns}
-    sizes |= {"passes": passes, "group_size": 1 if run.grouping.group_size is None else run.grouping.group_size}
+    sizes |= {"passes": passes, "group_size": 1 if grouping.group_size is None else grouping.group_size}
     alone = all(isinstance(size, int) for size in sizes.values())
     result = found.schedule(run) if alone else schedule_many(run, found.schedule, common_shape(**sizes))
     if activation_stays:
