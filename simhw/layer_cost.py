@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 from functools import cached_property
 
 from simhw.accumulators import Aligned
@@ -22,7 +23,7 @@ from simhw.arrays import (
     schedule,
 )
 from simhw.arrays.serial import schedule_serial
-from simhw.costs import REQUANTIZATION, CostTable, load_table
+from simhw.costs import REQUANTIZATION, CostTable, VectorWork, load_table
 from simhw.executor import Step
 from simhw.formats import get_element_format
 from simhw.gemm.datapath import Datapath
@@ -32,6 +33,15 @@ from simhw.pes.price import price
 PARTIAL_SUM_BITS = 32
 ALIGNED_CARRY_BITS = 9
 """Sign, two integer bits of a product and the carries of up to 33 terms above the fraction bits."""
+
+
+class Quantizers(Enum):
+    """Who quantizes the activations of a GEMM; the energy is the same."""
+
+    PORT = "port"
+    """A quantizer at the port of the activation buffer, which keeps up with it: no cycles."""
+    VECTOR_UNIT = "vector_unit"
+    """The vector unit, as any other function."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +56,7 @@ class Machine:
         activation_kib, weight_kib, output_kib: SRAM buffers; the defaults are those of the MixPE artifact.
         lanes_per_column: lanes of the vector unit per array column; each takes one element per cycle and pass.
         vector_overlap: whether vector steps run while the array computes.
+        quantizers: who quantizes the activations of a GEMM.
     """
 
     rows: int = 32
@@ -58,6 +69,17 @@ class Machine:
     output_kib: int = 128
     lanes_per_column: int = 4
     vector_overlap: VectorOverlap = VectorOverlap.NONE
+    quantizers: Quantizers = Quantizers.PORT
+
+    @property
+    def overlap_name(self) -> str:
+        """The conventions of all cycles as one text: that of the array, and what departs from a plain vector unit."""
+        parts = [self.overlap.value]
+        if self.vector_overlap is not VectorOverlap.NONE:
+            parts.append(f"vector unit {self.vector_overlap.value}")
+        if self.quantizers is not Quantizers.PORT:
+            parts.append("quantization on the vector unit")
+        return ", ".join(parts)
 
     @cached_property
     def vector_unit(self) -> VectorUnit:
@@ -71,13 +93,41 @@ class Machine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Behind:
+    """A GEMM whose results the vector unit takes over, and how much of its time is left to work beside it.
+
+    Attributes:
+        cycles: of the array that nothing runs beside yet.
+        tiles: in how many parts single results are handed over.
+        rows: in how many parts whole rows of them are.
+    """
+
+    cycles: int = 0
+    tiles: int = 1
+    rows: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Cost of one step, for one sample."""
+    """Cost of one step, for one sample.
+
+    Attributes:
+        cycles: that the step adds to the network.
+        array_cycles: of the PE array.
+        vector_cycles: of the vector unit, those that the array hides too.
+        utilization: share of PE cycles that do work (of a vector step: of the lanes, hidden or not), 0..1.
+        words: moved, by kind.
+        energy_pj: by part.
+        behind: what a following vector step may run beside.
+    """
 
     cycles: int
+    array_cycles: int = 0
+    vector_cycles: int
     utilization: float
     words: Mapping[str, int]
     energy_pj: Mapping[str, float]
+    behind: Behind = Behind()
 
 
 def accumulator_bits(datapath: Datapath, steps: Iterable[Step]) -> int:
@@ -100,11 +150,23 @@ def _bits_of(pe: ProcessingElement, step: Step) -> int:
     return pe.group_accumulator_bits(group, step.weight.format)
 
 
-def step_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> Cost:
-    """Return the cost of one step whose PE has an accumulator of ``bits``."""
+def step_costs(steps: Iterable[Step], datapath: Datapath, machine: Machine, bits: int) -> list[Cost]:
+    """Return the costs of steps that follow each other: vector steps run beside the GEMM before them where the
+    machine overlaps them."""
+    costs: list[Cost] = []
+    behind = Behind()
+    for step in steps:
+        cost = step_cost(step, datapath, machine, bits, behind)
+        costs.append(cost)
+        behind = cost.behind
+    return costs
+
+
+def step_cost(step: Step, datapath: Datapath, machine: Machine, bits: int, behind: Behind = Behind()) -> Cost:
+    """Return the cost of one step whose PE has an accumulator of ``bits``, after the GEMM that it is ``behind``."""
     if step.k == 0:
-        return _vector_cost(step, machine)
-    return _gemm_cost(step, datapath, machine, bits)
+        return _vector_cost(step, machine, behind)
+    return _gemm_cost(step, datapath, machine, bits, behind)
 
 
 def area_um2(datapath: Datapath, machine: Machine, steps: Iterable[Step], bits: int) -> float:
@@ -121,7 +183,7 @@ def area_um2(datapath: Datapath, machine: Machine, steps: Iterable[Step], bits: 
     ).total_um2
 
 
-def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> Cost:
+def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int, behind: Behind) -> Cost:
     assert step.activation is not None
     assert step.weight is not None
     pe, table = get_pe(datapath.pe), machine.table
@@ -157,7 +219,42 @@ def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> C
         "dram_weight_bits": traffic.weight_bits,
         "dram_output_bits": traffic.output_bits,
     }
-    return Cost(cycles=plan.cycles, utilization=plan.utilization, words=words, energy_pj=energy)
+    quantize, exposed = 0, 0
+    if step.activation.has_scales and machine.quantizers is Quantizers.VECTOR_UNIT:
+        quantize, exposed = _beside(step.elements, REQUANTIZATION, machine, behind)
+    cycles = plan.cycles + exposed
+    return Cost(
+        cycles=cycles,
+        array_cycles=plan.cycles,
+        vector_cycles=quantize,
+        utilization=plan.utilization * plan.cycles / cycles,
+        words=words,
+        energy_pj=energy,
+        behind=_handed_over(gemm, plan, machine),
+    )
+
+
+def _beside(elements: int, work: VectorWork, machine: Machine, behind: Behind) -> tuple[int, int]:
+    """Return the cycles of the vector unit and those of them that the array does not hide.
+
+    A function of several passes needs whole rows, one of a single pass takes results as they come.
+    """
+    unit = machine.vector_unit
+    own = unit.cycles(elements, work)
+    if not behind.cycles:
+        return own, own
+    chunks = behind.tiles if work.passes == 1 else behind.rows
+    return own, unit.exposed_cycles(elements, work, array_cycles=behind.cycles, chunks=chunks)
+
+
+def _handed_over(gemm: Gemm, plan: Schedule, machine: Machine) -> Behind:
+    """Return how the array hands over its results: tile by tile, and rows when all their columns are done.
+
+    Weight-stationary, every fold of columns sees all rows, so rows are done at the end of a product.
+    """
+    tiles = plan.folds * plan.dram_output_words // plan.sram_output_writes
+    held = {"output_stationary": machine.rows, "input_stationary": machine.columns}.get(machine.dataflow, gemm.m)
+    return Behind(cycles=plan.cycles, tiles=tiles, rows=gemm.batch * -(-gemm.m // held))
 
 
 def _plan(
@@ -263,10 +360,17 @@ def _dequantization(pe: ProcessingElement, step: Step) -> Dequantization:
     return pe.dequantization
 
 
-def _vector_cost(step: Step, machine: Machine) -> Cost:
+def _vector_cost(step: Step, machine: Machine, behind: Behind) -> Cost:
     work, unit = step.operator.work, machine.vector_unit
     energy = {"multiply": 0.0, "accumulate": 0.0, "dequantize": 0.0, "sram": 0.0, "dram": 0.0}
     energy["vector"] = step.elements * work.energy_pj(machine.table)
-    cycles = unit.cycles(step.elements, work)
+    own, exposed = _beside(step.elements, work, machine, behind)
     busy = step.elements * unit.cycles_per_element(work)
-    return Cost(cycles=cycles, utilization=busy / (cycles * unit.lanes), words={}, energy_pj=energy)
+    return Cost(
+        cycles=exposed,
+        vector_cycles=own,
+        utilization=busy / (own * unit.lanes),
+        words={},
+        energy_pj=energy,
+        behind=replace(behind, cycles=behind.cycles - (own - exposed)),
+    )

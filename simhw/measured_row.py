@@ -11,7 +11,7 @@ from simhw.gemm.datapath import Datapath
 from simhw.gemm.datapaths import BASELINE, get_datapath
 from simhw.gemm.operand import Storage
 from simhw.graph.network import Dataset, Network
-from simhw.layer_cost import Machine, accumulator_bits, area_um2, step_cost
+from simhw.layer_cost import Cost, Machine, accumulator_bits, area_um2, step_costs
 from simhw.quantize import Scheme
 from simhw.rows import ENERGY_PARTS, LayerRow, Row
 
@@ -37,7 +37,8 @@ def measured_row(
         seconds: that it took.
     """
     bits = accumulator_bits(datapath, result.steps)
-    layers = tuple(_layer(step, datapath, machine, bits) for step in result.steps)
+    costs = step_costs(result.steps, datapath, machine, bits)
+    layers = tuple(_layer(step, cost) for step, cost in zip(result.steps, costs, strict=True))
     energy = {part: sum(layer.energy_pj[part] for layer in layers) for part in ENERGY_PARTS}
     cycles = sum(layer.cycles for layer in layers)
     baseline_cycles, baseline_pj = _baseline(result.steps, machine)
@@ -55,7 +56,7 @@ def measured_row(
         rows=machine.rows,
         columns=machine.columns,
         dataflow=machine.dataflow,
-        overlap=machine.overlap.value,
+        overlap=machine.overlap_name,
         technology=machine.technology,
         metric_name=network.metric.name,
         metric=metrics[network.metric.name],
@@ -74,8 +75,7 @@ def measured_row(
     )
 
 
-def _layer(step: Step, datapath: Datapath, machine: Machine, bits: int) -> LayerRow:
-    cost = step_cost(step, datapath, machine, bits)
+def _layer(step: Step, cost: Cost) -> LayerRow:
     return LayerRow(
         name=step.label,
         operator=step.operator.name,
@@ -114,7 +114,7 @@ def _baseline(steps: Sequence[Step], machine: Machine) -> tuple[int, float]:
         for step in steps
     ]
     bits = accumulator_bits(datapath, plain)
-    costs = [step_cost(step, datapath, machine, bits) for step in plain]
+    costs = step_costs(plain, datapath, machine, bits)
     return sum(cost.cycles for cost in costs), sum(sum(cost.energy_pj.values()) for cost in costs)
 
 
