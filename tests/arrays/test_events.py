@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simhw.arrays import Gemm, Overlap, dataflow_names, schedule
+from simhw.arrays.convolution import Convolution
 from simhw.arrays.events import Walk, walk
 from simhw.errors import InputError
 from simhw.pes import Dequantization, Dequantizers
@@ -61,6 +62,28 @@ def test_a_network_layer():
         assert walk(gemm, **options).cycles == schedule(gemm, **options).cycles
 
 
+@pytest.mark.parametrize("overlap", Overlap)
+@pytest.mark.parametrize("dataflow", dataflow_names())
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"padding": (1, 1)},
+        {"stride": (2, 3)},
+        {"dilation": (2, 1), "padding": (2, 0)},
+        {"groups": 2},
+        {"groups": 6, "filters": 6},  # depthwise
+        {"groups": 6, "filters": 12, "batch": 3, "stride": (2, 2), "padding": (1, 1)},
+    ],
+)
+def test_convolutions_of_every_kind(kind, dataflow, overlap):
+    sizes = {"height": 9, "width": 8, "channels": 6, "filters": 10, "filter_height": 3, "filter_width": 2}
+    layer = Convolution(**(sizes | kind))
+    options = {"dataflow": dataflow, "rows": 5, "columns": 4, "overlap": overlap}
+    found, counted = schedule(layer.gemm, **options), walk(layer.gemm, **options)
+    for name in Walk.__dataclass_fields__:
+        assert getattr(found, name) == getattr(counted, name), name
+
+
 @pytest.mark.parametrize("double_buffered", [False, True])
 @settings(max_examples=40, deadline=None)
 @given(m=st.integers(1, 9), n=st.integers(1, 9), k=st.integers(1, 9), rows=st.integers(1, 5), columns=st.integers(1, 5))
@@ -84,3 +107,9 @@ def test_the_event_model_takes_one_gemm_of_moderate_size():
         walk(Gemm(m=[1, 2], n=1, k=1), **array)
     with pytest.raises(InputError, match="moves more than 68719476736 words"):
         walk(Gemm(m=2**14, n=2**14, k=2**14), **array)
+    with pytest.raises(InputError, match="moves more than 68719476736 words"):  # beyond int64, too
+        walk(Gemm(m=2**24, n=2**24, k=2**24), **array)
+    with pytest.raises(InputError, match="rows is 0, must be an integer of at least 1"):
+        walk(Gemm(m=1, n=1, k=1), **{**array, "rows": 0})
+    with pytest.raises(InputError, match="columns is -4, must be an integer of at least 1"):
+        walk(Gemm(m=1, n=1, k=1), **{**array, "columns": -4})

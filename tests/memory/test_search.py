@@ -1,6 +1,7 @@
 """The search: its bounds, its properties, and brute force on small layers."""
 
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from simhw.arrays import Gemm, Overlap, dataflow_names
 from simhw.arrays.convolution import Convolution
 from simhw.errors import InputError
 from simhw.layer_plan import ArraySettings, plan_layer
-from simhw.memory import Dram, Memory, Precision, Sram, traffic_bits
+from simhw.memory import Dram, Memory, Precision, Sram, best_tiling, traffic_bits
+from simhw.memory.candidates import ORDERS, _steps, candidates, fitting
+from simhw.memory.kernels import total_cycles
 from simhw.pes import Dequantization, Dequantizers
 
 SIZE = st.integers(1, 200)
@@ -293,6 +296,83 @@ def test_counts_beyond_int64_are_refused():
     gemm = Gemm(m=2**20, n=2**20, k=2**18)
     with pytest.raises(InputError, match=r"counts end at 2\*\*62; split the GEMM"):
         plan_layer(gemm, ArraySettings(), Precision(), Memory())
+
+
+@pytest.mark.parametrize(
+    ("gemm", "dram"),
+    [
+        (Gemm(m=2**17, n=2**17, k=2**18), Dram(bits_per_cycle=1e-6)),
+        (Gemm(m=64, n=64, k=64), Dram(bits_per_cycle=1e-15)),
+        (Gemm(m=64, n=64, k=64), Dram(latency_cycles=2**62)),
+        (Gemm(m=64, n=64, k=64), Dram(latency_cycles=2**80)),
+    ],
+)
+@pytest.mark.parametrize("dataflow", dataflow_names())
+def test_cycles_of_a_slow_dram_beyond_int64_are_refused(gemm, dram, dataflow):
+    with pytest.raises(InputError, match=r"more than 2\*\*62 cycles|counts end at 2\*\*63"):
+        plan_layer(gemm, ArraySettings(dataflow=dataflow), Precision(), Memory(dram=dram))
+
+
+@settings(max_examples=40)
+@given(
+    layer=LAYERS,
+    array=arrays(),
+    precision=precisions(),
+    kib=st.sampled_from(KIB),
+    width=WIDTHS,
+    latency=st.integers(0, 9),
+)
+def test_nothing_better_is_pruned(layer, array, precision, kib, width, latency):
+    """The walk of every candidate that fits, in every loop order: none is faster than the plan."""
+    memory = _memory(kib, width, latency)
+    caught = []
+
+    def keep(problem, *others):
+        caught.append(problem)
+        return best_tiling(problem, *others)
+
+    with mock.patch("simhw.layer_plan.best_tiling", keep):
+        plan_layer.cache_clear()
+        plan = _plan(layer, array, precision, memory)
+    assume(plan is not None)
+    (problem,) = caught
+    found = candidates(problem, precision)
+    assume(len(found.tiles) < 600)
+    allowed = fitting(problem, found, precision, memory)
+    best = min(
+        (
+            total_cycles(
+                problem.batch,
+                found.trips[place],
+                order,
+                (found.streamed_cycles if streamed else found.cycles)[place],
+                problem.fill_cycles,
+                found.activation[place],
+                found.weight[place],
+                found.outputs[place] * precision.accumulator_bits,
+                found.outputs[place] * precision.output_bits,
+                width,
+                latency,
+            )
+        )
+        for place, streamed in np.argwhere(allowed)
+        for order in ORDERS
+        if not streamed or order[2] == problem.stream
+    )
+    assert plan.total_cycles == best
+
+
+@given(size=st.integers(1, 3000), least=st.integers(1, 64))
+def test_tiles_are_all_powers_of_two_and_divisors(size, least):
+    """Of the number of folds: fold counts that divide it, and 1, 2, 4, ... of them."""
+    steps = set(_steps(size, least).tolist())
+    count = -(-size // least)
+    expected = {divisor for divisor in range(1, count + 1) if count % divisor == 0}
+    power = 1
+    while power <= count:
+        expected.add(power)
+        power *= 2
+    assert steps == {min(size, factor * least) for factor in expected}
 
 
 def test_equal_layers_are_planned_once():
