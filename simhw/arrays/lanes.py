@@ -38,7 +38,7 @@ def unpack(packed: Schedule, gemm: Gemm, words: int, lanes: int, passes: int) ->
     chunk: Any = packed.summation_chunk
     if chunk is not None:
         chunk = chunk * lanes
-        chunk = np.minimum(chunk, gemm.k) if np.ndim(chunk) else chunk
+        chunk = np.minimum(chunk, gemm.k) if np.ndim(chunk) else min(chunk, gemm.k)
     return replace(
         packed,
         utilization=gemm.macs * passes / (pe_cycles * lanes),
