@@ -194,7 +194,7 @@ def _store(scale: FloatArray, name: str) -> FloatArray:
             "check the weights and the input data, or choose a scheme with scales in fp32"
         )
     smallest = np.float32(max(2.0**form.lsb_exponent, 2.0**-126))
-    stored = round_to(scale, form).astype(np.float32)
+    stored = scale if name == "fp32" else round_to(scale, form).astype(np.float32)
     return np.where(scale == 0, np.float32(1), np.maximum(stored, smallest)).astype(np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Vector operators block by block: blocks fit into a cache, and threads share them. The bits do not depend on either."""
+"""Vector operators block by block: blocks fit into a cache, threads share them, and neither changes a bit."""
 
 from __future__ import annotations
 
