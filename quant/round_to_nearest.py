@@ -20,7 +20,9 @@ from simhw.formats import (
     round_to,
 )
 from simhw.gemm.operand import Operand, check_group_size
+from simhw.quant.row_kernels import MOST_BITS, integer_codes
 from simhw.quantize import Coding, FloatArray, Granularity, OperandScheme, Range, ValueRange, check_finite
+from simhw.ranges import row_ranges
 
 _CANDIDATES = np.linspace(1.0, 0.21, 80, dtype=np.float32)
 _TAIL = 0.1  # percent on each side
@@ -192,7 +194,7 @@ def _store(scale: FloatArray, name: str) -> FloatArray:
             "check the weights and the input data, or choose a scheme with scales in fp32"
         )
     smallest = np.float32(max(2.0**form.lsb_exponent, 2.0**-126))
-    stored = round_to(scale, form).astype(np.float32)
+    stored = scale if name == "fp32" else round_to(scale, form).astype(np.float32)
     return np.where(scale == 0, np.float32(1), np.maximum(stored, smallest)).astype(np.float32)
 
 
@@ -200,7 +202,16 @@ def _codes(
     pools: FloatArray, scale: FloatArray, zero: NDArray[np.int32] | None, scheme: OperandScheme
 ) -> NDArray[np.unsignedinteger]:
     """Return codes of ``(pools, values)`` with one scale per pool."""
-    return encode(_rounded(pools, scale, zero, scheme), get_element_format(scheme.format))
+    form = get_element_format(scheme.format)
+    if not isinstance(form, IntegerFormat):
+        return encode(pools / scale[:, None], form)
+    if form.bits > MOST_BITS or form.fraction_bits:
+        return encode(_rounded(pools, scale, zero, scheme), form)
+    codes = np.empty(pools.shape, form.code_dtype)
+    zeros = np.zeros(len(pools), np.int32) if zero is None else zero
+    limits = int(form.min_value), int(form.max_value)
+    integer_codes(np.ascontiguousarray(pools), scale, zeros, *limits, codes, form.code_count - 1)
+    return codes
 
 
 def _rounded(pools: FloatArray, scale: FloatArray, zero: NDArray[np.int32] | None, scheme: OperandScheme) -> FloatArray:
@@ -217,7 +228,7 @@ def _rounded(pools: FloatArray, scale: FloatArray, zero: NDArray[np.int32] | Non
 
 def _range(pools: FloatArray, scheme: OperandScheme) -> tuple[FloatArray, FloatArray]:
     """Return the lowest and highest value kept, per pool."""
-    low, high = pools.min(axis=1), pools.max(axis=1)
+    low, high, _ = row_ranges(pools)
     if scheme.range is Range.MIN_MAX:
         return low, high
     if scheme.range is Range.PERCENTILE:

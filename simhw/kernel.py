@@ -23,8 +23,20 @@ NARROW = "prefer-256-bit"
 
 def kernel(function: Function) -> Function:
     """Compile a function with Numba when it is first called; see the module."""
+    return _compiled(function, fastmath=False)
+
+
+def measuring_kernel(function: Function) -> Function:
+    """Compile a function whose sums may be added in any order: for measurements, never for what must be bit-accurate.
+
+    Without that leave LLVM adds one number after the other. The last bits depend on the processor's vectors.
+    """
+    return _compiled(function, fastmath={"reassoc"})
+
+
+def _compiled(function: Function, *, fastmath: bool | set[str]) -> Function:
     _prefer_wide_vectors()
-    compiled: Any = numba.njit(cache=True, nogil=True)(function)
+    compiled: Any = numba.njit(cache=True, nogil=True, fastmath=fastmath)(function)
     _watch_neighbours(compiled, Path(function.__code__.co_filename))
     return compiled  # type: ignore[no-any-return]
 

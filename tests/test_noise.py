@@ -75,3 +75,15 @@ def test_the_first_nan_is_the_largest_error(batch: int):
     assert noise.where == (1, 1)
     assert math.isnan(noise.largest)
     assert math.isnan(noise.sqnr_db)
+
+
+@pytest.mark.parametrize("places", [(40_000,), (5, 40_000), (20_000, 40_000), (16_383, 16_384)])
+@pytest.mark.parametrize("wrong", [2.0, np.nan])
+def test_the_first_of_equal_errors_among_many_values(places: tuple[int, ...], wrong: float):
+    """More values than are compared at once."""
+    reference = np.zeros((1, 50_000), np.float32)
+    value = reference + np.float32(1)
+    value[0, list(places)] = wrong
+    noise = measure(reference, value, 1)
+    assert noise.where == (0, places[0])
+    assert noise.largest == wrong or (math.isnan(noise.largest) and math.isnan(wrong))

@@ -22,6 +22,7 @@ from simhw.gemm.operand import Operand, Values
 from simhw.gemm.paths.exact import BLOCK_FP32, BLOCK_FP64, SHORT_GROUP, block_sums, fuse_short_groups, plan_int8
 from simhw.gemm.paths.int8 import (
     INT8_GROUPS,
+    SHORTEST,
     WORD,
     exact_here,
     has_dot_products,
@@ -153,14 +154,15 @@ def _small_integers(
 ) -> tuple[tuple[Any, Any], tuple[Extent, Extent], Plan] | None:
     """Return what :func:`_prepare` does where operands are int8 in units and kernels of int8 are worth it."""
     scaled = groups > 1 and k % WORD == 0 and has_dot_products()
-    if not scaled and (k <= SHORT_GROUP or not worthwhile(a.codes.shape[1], b.codes.shape[1], k)):
+    least = SHORTEST if groups == 1 else SHORT_GROUP + 1
+    if not scaled and (k < least or not worthwhile(a.codes.shape[1], b.codes.shape[1], k)):
         return None
     first, second = small_integers(a), small_integers(b)
     if first is None or second is None or not exact_here():
         return None
     extents = first[1], second[1]
     plan = plan_int8(k, *extents, scaled=scaled and not may_wrap(accumulator, extents, k, b))
-    if plan is None or (plan.kernel != INT8_GROUPS and k <= SHORT_GROUP):
+    if plan is None or (plan.kernel != INT8_GROUPS and k < least):
         return None
     return (first[0], second[0]), extents, plan
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+from functools import cache
 from types import ModuleType
 
 from simhw.circuits import Circuit
@@ -31,6 +32,7 @@ def pe_names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in _SHARED)
 
 
+@cache
 def get_pe(name: str) -> ProcessingElement:
     """Return the processing element called ``name``.
 

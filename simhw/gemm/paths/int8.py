@@ -25,6 +25,8 @@ WORD = 4
 """Bytes that one instruction multiplies per word."""
 LEAST_WORK = 1 << 22
 """Multiply-accumulates of one matrix below which a call costs more than it saves."""
+SHORTEST = 16
+"""k below which BLAS in fp32 is as fast, for one group."""
 LARGEST = 127
 
 Int8 = NDArray[np.int8]

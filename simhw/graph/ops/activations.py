@@ -7,6 +7,7 @@ from scipy import special
 
 from simhw.errors import InputError
 from simhw.graph.base import FloatArray, Kind, Operator, VectorWork
+from simhw.graph.blocks import each
 
 # A polynomial exponential of degree 5 with its argument reduction.
 _EXPONENTIAL = VectorWork(adds=7, multiplies=7)
@@ -25,27 +26,31 @@ def hardtanh(x: FloatArray, min_val: float = -1.0, max_val: float = 1.0) -> Floa
 
 def sigmoid(x: FloatArray) -> FloatArray:
     """Return ``1 / (1 + exp(-x))``."""
-    return np.asarray(special.expit(x), np.float32)
+    return each(special.expit, x)
 
 
 def silu(x: FloatArray) -> FloatArray:
     """Return ``x * sigmoid(x)``."""
-    return x * sigmoid(x)
+    return each(lambda some: some * special.expit(some), x)
 
 
 def tanh(x: FloatArray) -> FloatArray:
     """Return the hyperbolic tangent."""
-    return np.tanh(x)
+    return each(np.tanh, x)
 
 
 def gelu(x: FloatArray, approximate: str = "none") -> FloatArray:
     """Return ``x * Phi(x)``, by erf or by the tanh approximation."""
     if approximate == "tanh":
-        inner = np.float32(np.sqrt(2 / np.pi)) * (x + np.float32(0.044715) * x * x * x)
-        return np.asarray(np.float32(0.5) * x * (np.float32(1) + np.tanh(inner)), np.float32)
+        return each(_gelu_tanh, x)
     if approximate != "none":
         raise InputError(f"gelu approximation is {approximate!r}, must be 'none' or 'tanh'; choose one of them")
-    return np.asarray(x * special.ndtr(x), np.float32)
+    return each(lambda some: some * special.ndtr(some), x)
+
+
+def _gelu_tanh(x: FloatArray) -> FloatArray:
+    inner = np.float32(np.sqrt(2 / np.pi)) * (x + np.float32(0.044715) * x * x * x)
+    return np.asarray(np.float32(0.5) * x * (np.float32(1) + np.tanh(inner)), np.float32)
 
 
 OPERATORS = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from simhw.graph.base import Array, FloatArray, Kind, Matmul, Operator, VectorWork
+from simhw.graph.blocks import by_blocks
 
 
 def attention_scores(query: FloatArray, key: FloatArray) -> FloatArray:
@@ -45,11 +46,16 @@ def lower_values(probability: FloatArray, value: FloatArray) -> Matmul:
 
 def scale_and_mask(scores: FloatArray, scale: float, mask: Array | None, causal: bool) -> FloatArray:
     """Return ``scores * scale``, minus infinity where a token may not look."""
-    scaled = scores * np.float32(scale)
-    if causal:
-        tokens, keys = scores.shape[-2:]
-        hidden = np.triu(np.ones((tokens, keys), bool), 1)
-        scaled = np.where(hidden, np.float32(-np.inf), scaled)
+    tokens, keys = scores.shape[-2:]
+    hidden = np.triu(np.ones((tokens, keys), bool), 1)
+
+    def scale_heads(heads: FloatArray) -> FloatArray:
+        scaled = heads * np.float32(scale)
+        if causal:
+            np.copyto(scaled, np.float32(-np.inf), where=hidden)
+        return scaled
+
+    scaled = by_blocks(scale_heads, scores.reshape(-1, tokens, keys)).reshape(scores.shape)
     if mask is not None:
         scaled = np.where(mask, scaled, np.float32(-np.inf)) if mask.dtype == bool else scaled + mask
     return scaled.astype(np.float32, copy=False)
