@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from simhw.arrays import Overlap, VectorOverlap, VectorUnit
+from simhw.arrays import Overlap, VectorOverlap, VectorUnit, check_overlaps
 from simhw.errors import InputError
 from simhw.formats import get_element_format
 from simhw.layer_plan import ArraySettings
@@ -28,6 +28,8 @@ class CostSettings:
         pe: entry name of the processing element.
         technology: entry name of the energy table.
         activation_bits, weight_bits: of the operands, where the PE executes several; None: its own.
+        output_bits: of a finished output; None: as an activation.
+        accumulator_bits: of a partial sum, in the PE (where its accumulator is a choice) and beyond; None: 32.
         dequantization: None: the PE's own place; ``IN_PE`` puts the dequantizer of weights into every PE.
         dequantizers: None: the PE's own; or how many columns share them (see ``simhw.arrays.stalls``).
         ifmap_kb, filter_kb, ofmap_kb: buffers of activations, weights and outputs, in KiB.
@@ -47,6 +49,8 @@ class CostSettings:
     technology: str = "horowitz_45nm"
     activation_bits: int | None = None
     weight_bits: int | None = None
+    output_bits: int | None = None
+    accumulator_bits: int | None = None
     dequantization: Dequantization | None = None
     dequantizers: Dequantizers | int | None = None
     ifmap_kb: int = 256
@@ -64,7 +68,8 @@ class CostSettings:
         """Return the bits of everything that moves.
 
         Raises:
-            InputError: a group size other than the PE's block, or scales without groups.
+            InputError: a group size other than the PE's block, scales without groups, or an accumulator that the PE
+                does not have.
         """
         if pe.block_size is not None and self.group_size not in (None, pe.block_size):
             raise InputError(
@@ -75,9 +80,9 @@ class CostSettings:
         stored = get_element_format(pe.stored_weight_format or pe.weight_format).bits
         return Precision(
             activation_bits=activation,
-            weight_bits=self.weight_bits or stored,
-            output_bits=activation,
-            accumulator_bits=ACCUMULATOR_BITS,
+            weight_bits=stored if self.weight_bits is None else self.weight_bits,
+            output_bits=activation if self.output_bits is None else self.output_bits,
+            accumulator_bits=self._accumulator_bits(pe),
             group_size=pe.block_size if block else self.group_size,
             scale_bits=self.scale_bits or (BLOCK_SCALE_BITS if block else 0),
             zero_point_bits=self.zero_point_bits,
@@ -129,7 +134,7 @@ class CostSettings:
         """Return the vector unit, None where there is none.
 
         Raises:
-            InputError: lanes below 1, or an overlap without lanes.
+            InputError: lanes below 1, an overlap without lanes, or one that contradicts that of the array.
         """
         if self.vector_lanes is None:
             if self.vector_overlap is not VectorOverlap.NONE:
@@ -138,10 +143,18 @@ class CostSettings:
                     "give its lanes, or leave the overlap out"
                 )
             return None
+        check_overlaps(self.overlap, self.vector_overlap)
         return VectorUnit(lanes=self.vector_lanes, overlap=self.vector_overlap)
 
+    def _accumulator_bits(self, pe: ProcessingElement) -> int:
+        if self.accumulator_bits is None:
+            return ACCUMULATOR_BITS
+        pe.check_accumulator_bits(self.accumulator_bits)
+        return self.accumulator_bits
+
     def _activation_bits(self, pe: ProcessingElement) -> int:
-        return self.activation_bits or get_element_format(pe.activation_format).bits
+        given = self.activation_bits
+        return get_element_format(pe.activation_format).bits if given is None else given
 
     def _cycles_per_product(self, pe: ProcessingElement) -> Fraction:
         """Return the cycles of a product; a dequantizer before the multiplier hides the width of stored weights."""
@@ -153,7 +166,9 @@ class CostSettings:
                     "leave it out"
                 )
             return pe.cycles_per_product(native, self._activation_bits(pe))
-        return pe.cycles_per_product(self.weight_bits or native, self._activation_bits(pe))
+        return pe.cycles_per_product(
+            native if self.weight_bits is None else self.weight_bits, self._activation_bits(pe)
+        )
 
     def _dequantization(self, pe: ProcessingElement) -> Dequantization:
         wanted = self.dequantization

@@ -106,6 +106,8 @@ def _row(
         "pe": pe.name,
         "activation_bits": precision.activation_bits,
         "weight_bits": precision.weight_bits,
+        "output_bits": precision.output_bits,
+        "accumulator_bits": precision.accumulator_bits,
         "products_per_cycle": array.lanes / array.passes,
         "dequantization": array.dequantization.value,
         "dequantizers": _dequantizers(array),
@@ -180,7 +182,7 @@ def energy_pj(
     gemm, found, tiling = plan.gemm, plan.schedule, plan.tiling
     macs = gemm.macs * array.passes / array.lanes  # cycles of the PEs
     group = precision.group_size
-    width = pe.fixed_accumulator_bits or max(32, pe.least_accumulator_bits)
+    width = pe.fixed_accumulator_bits or max(precision.accumulator_bits, pe.least_accumulator_bits)
     work = layer_dequantization(plan, array, precision)
     cost = price(pe, table, width)
     activation = precision.activation_tile_bits(gemm.m * gemm.k, gemm.m, gemm.k) / (gemm.m * gemm.k)

@@ -18,6 +18,7 @@ from simhw.arrays import (
     VectorOverlap,
     VectorUnit,
     array_area,
+    check_overlaps,
     dequantization_energy_pj,
     dequantization_work,
     schedule,
@@ -57,6 +58,9 @@ class Machine:
         lanes_per_column: lanes of the vector unit per array column; each takes one element per cycle and pass.
         vector_overlap: whether vector steps run while the array computes.
         quantizers: who quantizes the activations of a GEMM.
+
+    Raises:
+        InputError: the overlaps of array and vector unit contradict each other.
     """
 
     rows: int = 32
@@ -70,6 +74,9 @@ class Machine:
     lanes_per_column: int = 4
     vector_overlap: VectorOverlap = VectorOverlap.NONE
     quantizers: Quantizers = Quantizers.PORT
+
+    def __post_init__(self) -> None:
+        check_overlaps(self.overlap, self.vector_overlap)
 
     @property
     def overlap_name(self) -> str:

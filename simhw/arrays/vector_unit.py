@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from simhw.arrays.base import as_size, ceil_div, check_choice, check_positive, larger
+from simhw.arrays.base import Overlap, as_size, ceil_div, check_choice, check_positive, larger
 from simhw.costs import VectorWork
 from simhw.errors import InputError
 
@@ -103,6 +103,19 @@ class VectorUnit:
         # one chunk of the faster stage stays exposed: total = max + min / chunks
         exposed: int = larger(own, array) + ceil_div(shorter, parts) - array
         return exposed
+
+
+def check_overlaps(array: Overlap, vector: VectorOverlap) -> None:
+    """Refuse a vector unit that works beside an array beside which nothing happens.
+
+    Raises:
+        InputError: the choices contradict each other.
+    """
+    if array is Overlap.NONE and vector is VectorOverlap.PIPELINED:
+        raise InputError(
+            "overlap is 'none' and vector overlap 'pipelined', but with 'none' nothing happens at the same time; "
+            "choose per_fold for the array, or none for both"
+        )
 
 
 def _smaller(a: Any, b: Any) -> Any:

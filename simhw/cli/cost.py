@@ -13,7 +13,16 @@ from simhw.errors import InputError
 _FILE_STATES = ("gemms", "config", "dataflow", "rows", "columns", "ifmap_kb", "filter_kb", "ofmap_kb")
 _NOT_SCALESIM = (
     *("bandwidth", "latency", "pe", "technology", "group_size", "scale_bits", "zero_point_bits"),
-    *("activation_bits", "weight_bits", "dequantization", "dequantizers", "vector_lanes", "vector_overlap"),
+    *(
+        "activation_bits",
+        "weight_bits",
+        "output_bits",
+        "accumulator_bits",
+        "dequantization",
+        "dequantizers",
+        "vector_lanes",
+        "vector_overlap",
+    ),
 )
 _COMPAT = "scalesim3"
 
@@ -35,6 +44,8 @@ _COMPAT = "scalesim3"
 @click.option("--pe", metavar="NAME", help="Processing element. [default: int8_mac]")
 @click.option("--activation-bits", type=int, metavar="BITS", help="Of a PE that executes several. [default: its own]")
 @click.option("--weight-bits", type=int, metavar="BITS", help="Of a PE that executes several. [default: its own]")
+@click.option("--output-bits", type=int, metavar="BITS", help="Of a finished output. [default: as an activation]")
+@click.option("--accumulator-bits", type=int, metavar="BITS", help="Of a partial sum. [default: 32]")
 @click.option(
     "--dequantization",
     metavar="NAME",

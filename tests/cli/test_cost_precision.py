@@ -115,6 +115,17 @@ def test_outputs_are_requantized(cost):
     assert float(plain["energy_vector_pj"]) == pytest.approx(128 * 768 * (0.9 + 3.7))
 
 
+def test_outputs_and_partial_sums_have_widths_of_their_own(cost):
+    """Narrower partial sums leave room for longer tiles, which load weights less often."""
+    small = ("--dataflow", "weight_stationary", "--ofmap-kb", "8", "--ifmap-kb", "8", "--bandwidth", "4")
+    wide, narrow = cost(*small), cost(*small, "--output-bits", "16", "--accumulator-bits", "24")
+    assert int(narrow["dram_output_bits"]) == 128 * 768 * 16 == 2 * int(wide["dram_output_bits"])
+    assert (narrow["output_bits"], narrow["accumulator_bits"]) == ("16", "24")
+    assert float(narrow["energy_accumulate_pj"]) < float(wide["energy_accumulate_pj"])
+    fast = cost(*small, "--accumulator-bits", "16")
+    assert int(fast["total_cycles"]) < int(wide["total_cycles"])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -130,6 +141,11 @@ def test_outputs_are_requantized(cost):
         (("--vector-lanes", "0"), "lanes of the vector unit is 0, must be an integer of at least 1"),
         (("--vector-overlap", "pipelined"), "vector overlap is 'pipelined', but no vector unit was given"),
         (("--vector-lanes", "4", "--vector-overlap", "x"), "vector overlap is 'x', must be one of none, pipelined"),
+        (("--vector-lanes", "4", "--vector-overlap", "pipelined", "--overlap", "none"), "nothing happens at the same"),
+        (("--activation-bits", "0"), "activation_bits is 0, must be an integer of at least 1"),
+        (("--output-bits", "0"), "output_bits is 0, must be an integer of at least 1"),
+        (("--accumulator-bits", "8"), "accumulator_bits is 8, must be 16..64"),
+        (("--compat", "scalesim3", "--accumulator-bits", "24"), "--accumulator-bits was given together with --compat"),
         (("--compat", "scalesim3", "--vector-lanes", "4"), "--vector-lanes was given together with --compat scalesim3"),
         (("--compat", "scalesim3", "--dequantizers", "4"), "--dequantizers was given together with --compat scalesim3"),
     ],
