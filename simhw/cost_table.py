@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from simhw.arrays import (
     DequantizationWork,
@@ -13,6 +14,7 @@ from simhw.arrays import (
     get_dataflow,
 )
 from simhw.arrays.base import check_positive
+from simhw.arrays.hand_over import hand_over
 from simhw.cost_settings import CostSettings
 from simhw.costs import REQUANTIZATION, CostTable, load_table
 from simhw.errors import InputError
@@ -128,13 +130,9 @@ def _row(
 
 
 def requantization_cycles(plan: LayerPlan, unit: VectorUnit) -> int:
-    """Return the cycles that requantizing the outputs of a layer adds to it.
-
-    The array hands over its outputs tile by tile: one for each fold that ends a sum over k.
-    """
-    found, outputs = plan.schedule, plan.schedule.dram_output_words
-    chunks = found.folds * outputs // found.sram_output_writes
-    return unit.exposed_cycles(outputs, REQUANTIZATION, array_cycles=plan.total_cycles, chunks=chunks)
+    """Return the cycles that requantizing the outputs of a layer adds to it."""
+    results = replace(hand_over(plan.gemm, plan.schedule), cycles=plan.total_cycles)
+    return results.exposed_cycles(unit, plan.schedule.dram_output_words, REQUANTIZATION)
 
 
 def _dequantizers(array: ArraySettings) -> str | int:

@@ -17,7 +17,7 @@ from simhw.gemm.datapath import Datapath
 from simhw.gemm.datapaths import DEFAULT_DATAPATHS, get_datapath
 from simhw.graph.base import Array, Graph
 from simhw.graph.network import Dataset, Network
-from simhw.layer_cost import Machine, Quantizers
+from simhw.machine import Machine, Quantizers
 from simhw.measured_row import measured_row
 from simhw.quantize import Calibration, Granularity, Scheme, check_fit
 from simhw.rows import Row

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from enum import Enum
-from functools import cached_property
+from dataclasses import dataclass
 
 from simhw.accumulators import Aligned
 from simhw.accumulators.families import register_bits
@@ -13,105 +11,27 @@ from simhw.accumulators.scaled import ScaledAligned
 from simhw.arrays import (
     Gemm,
     Grouping,
-    Overlap,
     Schedule,
-    VectorOverlap,
-    VectorUnit,
     array_area,
-    check_overlaps,
     dequantization_energy_pj,
     dequantization_work,
     schedule,
 )
+from simhw.arrays.hand_over import HandOver, hand_over
 from simhw.arrays.serial import schedule_serial
-from simhw.costs import REQUANTIZATION, CostTable, VectorWork, load_table
+from simhw.costs import REQUANTIZATION
 from simhw.executor import Step
 from simhw.formats import get_element_format
 from simhw.gemm.datapath import Datapath
+from simhw.machine import Machine, Quantizers
 from simhw.pes import Dequantization, ProcessingElement, get_pe
 from simhw.pes.price import price
 
+NOTHING = HandOver()
+"""No GEMM to run beside."""
 PARTIAL_SUM_BITS = 32
 ALIGNED_CARRY_BITS = 9
 """Sign, two integer bits of a product and the carries of up to 33 terms above the fraction bits."""
-
-
-class Quantizers(Enum):
-    """Who quantizes the activations of a GEMM; the energy is the same."""
-
-    PORT = "port"
-    """A quantizer at the port of the activation buffer, which keeps up with it: no cycles."""
-    VECTOR_UNIT = "vector_unit"
-    """The vector unit, as any other function."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Machine:
-    """The array and what stands around it.
-
-    Attributes:
-        rows, columns: of the PE array.
-        dataflow: entry name (see ``simhw list dataflows``).
-        overlap: convention for fill, drain and loads.
-        technology: energy and area table (see ``simhw list technologies``).
-        activation_kib, weight_kib, output_kib: SRAM buffers; the defaults are those of the MixPE artifact.
-        lanes_per_column: lanes of the vector unit per array column; each takes one element per cycle and pass.
-        vector_overlap: whether vector steps run while the array computes.
-        quantizers: who quantizes the activations of a GEMM.
-
-    Raises:
-        InputError: the overlaps of array and vector unit contradict each other.
-    """
-
-    rows: int = 32
-    columns: int = 32
-    dataflow: str = "output_stationary"
-    overlap: Overlap = Overlap.PER_FOLD
-    technology: str = "horowitz_45nm"
-    activation_kib: int = 256
-    weight_kib: int = 128
-    output_kib: int = 128
-    lanes_per_column: int = 4
-    vector_overlap: VectorOverlap = VectorOverlap.NONE
-    quantizers: Quantizers = Quantizers.PORT
-
-    def __post_init__(self) -> None:
-        check_overlaps(self.overlap, self.vector_overlap)
-
-    @property
-    def overlap_name(self) -> str:
-        """The conventions of all cycles as one text: that of the array, and what departs from a plain vector unit."""
-        parts = [self.overlap.value]
-        if self.vector_overlap is not VectorOverlap.NONE:
-            parts.append(f"vector unit {self.vector_overlap.value}")
-        if self.quantizers is not Quantizers.PORT:
-            parts.append("quantization on the vector unit")
-        return ", ".join(parts)
-
-    @cached_property
-    def vector_unit(self) -> VectorUnit:
-        """The vector unit beside the array."""
-        return VectorUnit(lanes=self.lanes_per_column * self.columns, overlap=self.vector_overlap)
-
-    @cached_property
-    def table(self) -> CostTable:
-        """The technology's table."""
-        return load_table(self.technology)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Behind:
-    """A GEMM whose results the vector unit takes over, and how much of its time is left to work beside it.
-
-    Attributes:
-        cycles: of the array that nothing runs beside yet.
-        tiles: in how many parts single results are handed over.
-        rows: in how many parts whole rows of them are.
-    """
-
-    cycles: int = 0
-    tiles: int = 1
-    rows: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +54,7 @@ class Cost:
     utilization: float
     words: Mapping[str, int]
     energy_pj: Mapping[str, float]
-    behind: Behind = Behind()
+    behind: HandOver = NOTHING
 
 
 def accumulator_bits(datapath: Datapath, steps: Iterable[Step]) -> int:
@@ -161,7 +81,7 @@ def step_costs(steps: Iterable[Step], datapath: Datapath, machine: Machine, bits
     """Return the costs of steps that follow each other: vector steps run beside the GEMM before them where the
     machine overlaps them."""
     costs: list[Cost] = []
-    behind = Behind()
+    behind = NOTHING
     for step in steps:
         cost = step_cost(step, datapath, machine, bits, behind)
         costs.append(cost)
@@ -169,7 +89,7 @@ def step_costs(steps: Iterable[Step], datapath: Datapath, machine: Machine, bits
     return costs
 
 
-def step_cost(step: Step, datapath: Datapath, machine: Machine, bits: int, behind: Behind = Behind()) -> Cost:
+def step_cost(step: Step, datapath: Datapath, machine: Machine, bits: int, behind: HandOver = NOTHING) -> Cost:
     """Return the cost of one step whose PE has an accumulator of ``bits``, after the GEMM that it is ``behind``."""
     if step.k == 0:
         return _vector_cost(step, machine, behind)
@@ -190,7 +110,7 @@ def area_um2(datapath: Datapath, machine: Machine, steps: Iterable[Step], bits: 
     ).total_um2
 
 
-def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int, behind: Behind) -> Cost:
+def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int, behind: HandOver) -> Cost:
     assert step.activation is not None
     assert step.weight is not None
     pe, table = get_pe(datapath.pe), machine.table
@@ -228,7 +148,8 @@ def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int, behi
     }
     quantize, exposed = 0, 0
     if step.activation.has_scales and machine.quantizers is Quantizers.VECTOR_UNIT:
-        quantize, exposed = _beside(step.elements, REQUANTIZATION, machine, behind)
+        quantize = machine.vector_unit.cycles(step.elements, REQUANTIZATION)
+        exposed = behind.exposed_cycles(machine.vector_unit, step.elements, REQUANTIZATION)
     cycles = plan.cycles + exposed
     return Cost(
         cycles=cycles,
@@ -237,31 +158,8 @@ def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int, behi
         utilization=plan.utilization * plan.cycles / cycles,
         words=words,
         energy_pj=energy,
-        behind=_handed_over(gemm, plan, machine),
+        behind=hand_over(gemm, plan),
     )
-
-
-def _beside(elements: int, work: VectorWork, machine: Machine, behind: Behind) -> tuple[int, int]:
-    """Return the cycles of the vector unit and those of them that the array does not hide.
-
-    A function of several passes needs whole rows, one of a single pass takes results as they come.
-    """
-    unit = machine.vector_unit
-    own = unit.cycles(elements, work)
-    if not behind.cycles:
-        return own, own
-    chunks = behind.tiles if work.passes == 1 else behind.rows
-    return own, unit.exposed_cycles(elements, work, array_cycles=behind.cycles, chunks=chunks)
-
-
-def _handed_over(gemm: Gemm, plan: Schedule, machine: Machine) -> Behind:
-    """Return how the array hands over its results: tile by tile, and rows when all their columns are done.
-
-    Weight-stationary, every fold of columns sees all rows, so rows are done at the end of a product.
-    """
-    tiles = plan.folds * plan.dram_output_words // plan.sram_output_writes
-    held = {"output_stationary": machine.rows, "input_stationary": machine.columns}.get(machine.dataflow, gemm.m)
-    return Behind(cycles=plan.cycles, tiles=tiles, rows=gemm.batch * -(-gemm.m // held))
 
 
 def _plan(
@@ -367,11 +265,11 @@ def _dequantization(pe: ProcessingElement, step: Step) -> Dequantization:
     return pe.dequantization
 
 
-def _vector_cost(step: Step, machine: Machine, behind: Behind) -> Cost:
+def _vector_cost(step: Step, machine: Machine, behind: HandOver) -> Cost:
     work, unit = step.operator.work, machine.vector_unit
     energy = {"multiply": 0.0, "accumulate": 0.0, "dequantize": 0.0, "sram": 0.0, "dram": 0.0}
     energy["vector"] = step.elements * work.energy_pj(machine.table)
-    own, exposed = _beside(step.elements, work, machine, behind)
+    own, exposed = unit.cycles(step.elements, work), behind.exposed_cycles(unit, step.elements, work)
     busy = step.elements * unit.cycles_per_element(work)
     return Cost(
         cycles=exposed,
@@ -379,5 +277,5 @@ def _vector_cost(step: Step, machine: Machine, behind: Behind) -> Cost:
         utilization=busy / (own * unit.lanes),
         words={},
         energy_pj=energy,
-        behind=replace(behind, cycles=behind.cycles - (own - exposed)),
+        behind=behind.after(own - exposed),
     )

@@ -11,7 +11,8 @@ from simhw.gemm.datapath import Datapath
 from simhw.gemm.datapaths import BASELINE, get_datapath
 from simhw.gemm.operand import Storage
 from simhw.graph.network import Dataset, Network
-from simhw.layer_cost import Cost, Machine, accumulator_bits, area_um2, step_costs
+from simhw.layer_cost import Cost, accumulator_bits, area_um2, step_costs
+from simhw.machine import Machine
 from simhw.quantize import Scheme
 from simhw.rows import ENERGY_PARTS, LayerRow, Row
 

@@ -17,7 +17,8 @@ from simhw.gemm.datapath import Datapath
 from simhw.gemm.datapaths import DEFAULT_DATAPATHS, get_datapath
 from simhw.gemm.operand import Storage
 from simhw.graph.ops import operators
-from simhw.layer_cost import Cost, Machine, Quantizers, accumulator_bits, area_um2, step_cost, step_costs
+from simhw.layer_cost import Cost, accumulator_bits, area_um2, step_cost, step_costs
+from simhw.machine import Machine, Quantizers
 from simhw.pes import get_pe
 from simhw.rows import ENERGY_PARTS
 
