@@ -1,102 +1,21 @@
 """The search: its bounds, its properties, and brute force on small layers."""
 
 from dataclasses import replace
-from unittest import mock
 
 import numpy as np
 import pytest
+from drawn import GEMMS, KIB, LAYERS, WIDTHS, arrays, precisions
+from drawn import memory as _memory
+from drawn import plan as _plan
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from simhw.arrays import Gemm, Overlap, dataflow_names
+from simhw.arrays import Gemm, dataflow_names
 from simhw.arrays.convolution import Convolution
 from simhw.errors import InputError
 from simhw.layer_plan import ArraySettings, plan_layer
-from simhw.memory import Dram, Memory, Precision, Sram, best_tiling, traffic_bits
-from simhw.memory.candidates import ORDERS, _steps, candidates, fitting
-from simhw.memory.kernels import total_cycles
-from simhw.pes import Dequantization, Dequantizers
-
-SIZE = st.integers(1, 200)
-WIDTHS = st.sampled_from([1.0, 8.0, 31.5, 256.0])
-KIB = (64, 16, 4, 2, 1)
-
-
-@st.composite
-def arrays(draw):
-    columns = draw(st.integers(1, 32))
-    dequantizers = draw(st.sampled_from(Dequantizers) | st.integers(1, columns))
-    return ArraySettings(
-        dataflow=draw(st.sampled_from(dataflow_names())),
-        rows=draw(st.integers(1, 32)),
-        columns=columns,
-        overlap=draw(st.sampled_from(Overlap)),
-        passes=draw(st.integers(1, 2)),
-        lanes=draw(st.sampled_from([1, 1, 2, 16])),
-        activation_stays=draw(st.booleans()),
-        dequantization=draw(st.sampled_from(Dequantization)),
-        dequantizers=dequantizers,
-        group_size=draw(st.sampled_from([None, 8, 13, 64])),
-    )
-
-
-@st.composite
-def precisions(draw):
-    group = draw(st.sampled_from([None, 8, 32]))
-    scale = 16 if group else 0
-    return Precision(
-        activation_bits=draw(st.sampled_from([4, 8, 16])),
-        weight_bits=draw(st.sampled_from([4, 8])),
-        group_size=group,
-        scale_bits=scale,
-        zero_point_bits=draw(st.sampled_from([0, 4])) if group else 0,
-        activation_scale_bits=scale // 2,
-    )
-
-
-GEMMS = st.builds(Gemm, m=SIZE, n=SIZE, k=SIZE, batch=st.integers(1, 3))
-ATTENTION = st.builds(Gemm, m=SIZE, n=SIZE, k=st.sampled_from([32, 64, 128]), batch=st.sampled_from([8, 12, 32]))
-
-
-@st.composite
-def convolutions(draw):
-    groups, taps = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-    pair = st.tuples(st.integers(1, 2), st.integers(1, 2))
-    per_group = draw(st.integers(1, 5))  # 1: depthwise
-    return Convolution(
-        height=draw(st.integers(5, 20)),
-        width=draw(st.integers(5, 20)),
-        channels=groups * per_group,
-        filters=groups * draw(st.integers(1, 20)),
-        filter_height=taps,
-        filter_width=draw(st.integers(1, 3)),
-        stride=draw(pair),
-        dilation=draw(pair),
-        padding=draw(st.tuples(st.integers(0, 2), st.integers(0, 2))),
-        groups=groups,
-        batch=draw(st.integers(1, 3)),
-    )
-
-
-LAYERS = GEMMS | ATTENTION | convolutions()
-
-
-def _memory(kib, width=None, latency=0):
-    return Memory(
-        activation=Sram(kib=kib),
-        weight=Sram(kib=kib),
-        output=Sram(kib=kib),
-        dram=Dram(bits_per_cycle=width, latency_cycles=latency),
-    )
-
-
-def _plan(gemm, array, precision, memory):
-    try:
-        return plan_layer(gemm, array, precision, memory)
-    except InputError as error:
-        if "buffer" not in str(error):
-            raise
-        return None
+from simhw.memory import Dram, Memory, Precision, Sram, traffic_bits
+from simhw.pes import Dequantization
 
 
 def _compulsory_bits(layer, precision):
@@ -311,68 +230,6 @@ def test_counts_beyond_int64_are_refused():
 def test_cycles_of_a_slow_dram_beyond_int64_are_refused(gemm, dram, dataflow):
     with pytest.raises(InputError, match=r"more than 2\*\*62 cycles|counts end at 2\*\*63"):
         plan_layer(gemm, ArraySettings(dataflow=dataflow), Precision(), Memory(dram=dram))
-
-
-@settings(max_examples=40)
-@given(
-    layer=LAYERS,
-    array=arrays(),
-    precision=precisions(),
-    kib=st.sampled_from(KIB),
-    width=WIDTHS,
-    latency=st.integers(0, 9),
-)
-def test_nothing_better_is_pruned(layer, array, precision, kib, width, latency):
-    """The walk of every candidate that fits, in every loop order: none is faster than the plan."""
-    memory = _memory(kib, width, latency)
-    caught = []
-
-    def keep(problem, *others):
-        caught.append(problem)
-        return best_tiling(problem, *others)
-
-    with mock.patch("simhw.layer_plan.best_tiling", keep):
-        plan_layer.cache_clear()
-        plan = _plan(layer, array, precision, memory)
-    assume(plan is not None)
-    (problem,) = caught
-    found = candidates(problem, precision)
-    assume(len(found.tiles) < 600)
-    allowed = fitting(problem, found, precision, memory)
-    best = min(
-        (
-            total_cycles(
-                problem.batch,
-                found.trips[place],
-                order,
-                (found.streamed_cycles if streamed else found.cycles)[place],
-                problem.fill_cycles,
-                found.activation[place],
-                found.weight[place],
-                found.outputs[place] * precision.accumulator_bits,
-                found.outputs[place] * precision.output_bits,
-                width,
-                latency,
-            )
-        )
-        for place, streamed in np.argwhere(allowed)
-        for order in ORDERS
-        if not streamed or order[2] == problem.stream
-    )
-    assert plan.total_cycles == best
-
-
-@given(size=st.integers(1, 3000), least=st.integers(1, 64))
-def test_tiles_are_all_powers_of_two_and_divisors(size, least):
-    """Of the number of folds: fold counts that divide it, and 1, 2, 4, ... of them."""
-    steps = set(_steps(size, least).tolist())
-    count = -(-size // least)
-    expected = {divisor for divisor in range(1, count + 1) if count % divisor == 0}
-    power = 1
-    while power <= count:
-        expected.add(power)
-        power *= 2
-    assert steps == {min(size, factor * least) for factor in expected}
 
 
 def test_equal_layers_are_planned_once():
