@@ -21,7 +21,7 @@ from simhw.arrays import (
 )
 from simhw.arrays.serial import schedule_serial
 from simhw.costs import CostTable, FloatAdd, FloatMultiply, load_table
-from simhw.executor import Step
+from simhw.execution import Step
 from simhw.formats import get_element_format
 from simhw.gemm.datapath import Datapath
 from simhw.graph.base import VectorWork

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from simhw.executor import Execution, Step
+from simhw.execution import Execution, Step
 from simhw.formats import get_element_format
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.datapaths import BASELINE, get_datapath
@@ -36,6 +36,7 @@ def measured_row(
         result: of the run.
         seconds: that it took.
     """
+    assert result.reference is not None
     bits = accumulator_bits(datapath, result.steps)
     layers = tuple(_layer(step, datapath, machine, bits) for step in result.steps)
     energy = {part: sum(layer.energy_pj[part] for layer in layers) for part in ENERGY_PARTS}
