@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simhw.catalog import get_method, get_scheme
-from simhw.executor import Arithmetic, execute, fit_group
+from simhw.execution import Arithmetic
+from simhw.executor import execute, fit_group
 from simhw.formats import get_element_format
 from simhw.gemm.datapaths import DEFAULT_DATAPATHS, datapath_names, get_datapath
 from simhw.graph.base import FloatArray, Graph, Node, Ref

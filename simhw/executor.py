@@ -3,87 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simhw.arrays.base import check_positive
 from simhw.errors import InputError
-from simhw.gemm.datapath import Datapath
+from simhw.execution import Arithmetic, Execution, Observer, Step
 from simhw.gemm.engine import multiply, prepare_weights
 from simhw.gemm.operand import Operand, Storage
-from simhw.gemm.plan import Tally
 from simhw.gemm.stored import StoredScale
-from simhw.graph.base import Array, FloatArray, Graph, Kind, Matmul, Node, Operator, inputs_of, resolve
+from simhw.graph.base import Array, FloatArray, Graph, Kind, Matmul, Node, inputs_of, resolve
 from simhw.graph.ops import operators
 from simhw.noise import Noise
 from simhw.pes import get_pe
-from simhw.quantize import Calibration, Granularity, Method, OperandScheme, Scheme, check_finite
-
-
-@dataclass(frozen=True, kw_only=True)
-class Arithmetic:
-    """Everything numeric about a run.
-
-    Attributes:
-        datapath: how GEMMs are computed.
-        scheme: how tensors become codes.
-        method: the quantization method that follows the scheme.
-        calibration: ranges by step label, for static scales and for datapaths that requantize.
-        chain: longest run of k in one chain of rounded sums, where the array cuts them (see ``engine.multiply``).
-    """
-
-    datapath: Datapath
-    scheme: Scheme
-    method: Method
-    calibration: Calibration = field(default_factory=Calibration)
-    chain: int | None = None
-
-
-@dataclass(kw_only=True)
-class Step:
-    """One executed step; sizes are per sample.
-
-    Attributes:
-        label, operator, kind: which step.
-        m, n, k, batch: of the GEMM, 0 for vector steps.
-        elements: values that a vector step (or the quantization of a GEMM's activations) works on.
-        activation, weight: how the two operands of a GEMM are stored, None for vector steps.
-        weight_cycles: ``(batch, n, k)`` cycles of one product with each weight, where the PE's depend on them.
-        attention: whether both operands are activations.
-        noise: error of the output against the float reference.
-        tally, saturations: as the engine counts them.
-        kernel, why: the planner's choice and proof.
-    """
-
-    label: str
-    operator: Operator
-    m: int = 0
-    n: int = 0
-    k: int = 0
-    batch: int = 0
-    elements: int = 0
-    activation: Storage | None = None
-    weight: Storage | None = None
-    weight_cycles: NDArray[np.uint8] | None = None
-    attention: bool = False
-    noise: Noise = field(default_factory=Noise)
-    tally: Tally = field(default_factory=Tally)
-    saturations: int = 0
-    kernel: str = ""
-    why: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Execution:
-    """Outputs of a run and what happened at each step."""
-
-    outputs: FloatArray
-    reference: FloatArray
-    noise: Noise
-    steps: tuple[Step, ...]
+from simhw.quantize import Granularity, OperandScheme, check_finite
 
 
 def run_float(graph: Graph, inputs: Array, observe: Callable[[Node, list[Any], Any], None] | None = None) -> FloatArray:
@@ -105,6 +40,8 @@ def execute(
     arithmetic: Arithmetic,
     *,
     batch: int = 64,
+    compare: bool = True,
+    observe: Observer | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Execution:
     """Run all samples, ``batch`` at a time, on the datapath and in float.
@@ -115,6 +52,8 @@ def execute(
         arithmetic: the datapath and how tensors become its codes.
         batch: samples at once; the datapath's outputs do not depend on it. (The float reference adds in the order
             of BLAS, which may depend on it: its last bit may.)
+        compare: whether the float reference runs, and every step is measured against it.
+        observe: called with every step and its output on the datapath, in the order of execution; moves included.
         progress: called with 1 after each step of each batch.
 
     Raises:
@@ -125,18 +64,18 @@ def execute(
     check_positive("batch", batch)
     if inputs.dtype.kind == "f":
         check_finite(inputs, "the input data")
-    run = _Run(graph, arithmetic)
+    run = _Run(graph, arithmetic, compare, observe)
     outputs, references = [], []
+    noise = Noise()
     for start in range(0, len(inputs), batch):
         output, reference = run.batch(inputs[start : start + batch], progress)
         outputs.append(output)
-        references.append(reference)
-    noise = Noise()
-    for output, reference in zip(outputs, references, strict=True):
-        noise.add(reference, output)
+        if reference is not None:
+            references.append(reference)
+            noise.add(reference, output)
     return Execution(
         outputs=np.concatenate(outputs),
-        reference=np.concatenate(references),
+        reference=np.concatenate(references) if references else None,
         noise=noise,
         steps=tuple(run.steps.values()),
     )
@@ -145,9 +84,13 @@ def execute(
 class _Run:
     """State of one execution: prepared weights and what each step has seen so far."""
 
-    def __init__(self, graph: Graph, arithmetic: Arithmetic) -> None:
+    def __init__(
+        self, graph: Graph, arithmetic: Arithmetic, compare: bool = True, observe: Observer | None = None
+    ) -> None:
         self.graph = graph
         self.arithmetic = arithmetic
+        self.compare = compare
+        self.observe = observe
         self.stored: dict[str, Operand] = {}
         self.prepared: dict[str, Operand] = {}
         self.last = _last_uses(graph)
@@ -157,29 +100,37 @@ class _Run:
             if operators()[node.operator].kind is not Kind.MOVE
         }
 
-    def batch(self, inputs: Array, progress: Callable[[int], None]) -> tuple[FloatArray, FloatArray]:
-        expected, actual = _start(self.graph, inputs), _start(self.graph, inputs)
-        samples = len(inputs)
+    def batch(self, inputs: Array, progress: Callable[[int], None]) -> tuple[FloatArray, FloatArray | None]:
+        actual = _start(self.graph, inputs)
+        expected = _start(self.graph, inputs) if self.compare else None
         for index, node in enumerate(self.graph.nodes):
-            operator = operators()[node.operator]
-            args, kwargs = resolve(node, expected)
-            expected[node.name] = _reference(node, args, kwargs)
-            args, kwargs = resolve(node, actual)
-            if operator.lower is not None:
-                actual[node.name] = self._matmul(node, operator.lower(*args, **kwargs), samples)
-            else:
-                actual[node.name] = _reference(node, args, kwargs)
-            step = self.steps.get(node.name)
-            if step is not None:
-                step.noise.add(expected[node.name], actual[node.name])
-                if operator.kind is Kind.VECTOR:
-                    arrays = [value for value in (*args, actual[node.name]) if isinstance(value, np.ndarray)]
-                    step.elements = max(array.size for array in arrays) // samples
-            _forget(expected, self.last, index)
+            if expected is not None:
+                args, kwargs = resolve(node, expected)
+                expected[node.name] = _reference(node, args, kwargs)
+            actual[node.name] = self._step(node, actual, len(inputs))
+            if self.observe is not None:
+                self.observe(node, actual[node.name])
+            if expected is not None:
+                if node.name in self.steps:
+                    self.steps[node.name].noise.add(expected[node.name], actual[node.name])
+                _forget(expected, self.last, index)
             _forget(actual, self.last, index)
             progress(1)
         name = self.graph.outputs[0]
-        return np.asarray(actual[name], np.float32), np.asarray(expected[name], np.float32)
+        reference = None if expected is None else np.asarray(expected[name], np.float32)
+        return np.asarray(actual[name], np.float32), reference
+
+    def _step(self, node: Node, values: dict[str, Any], samples: int) -> Any:
+        """Return a step's output on the datapath."""
+        operator = operators()[node.operator]
+        args, kwargs = resolve(node, values)
+        if operator.lower is not None:
+            return self._matmul(node, operator.lower(*args, **kwargs), samples)
+        result = _reference(node, args, kwargs)
+        if operator.kind is Kind.VECTOR:
+            arrays = [value for value in (*args, result) if isinstance(value, np.ndarray)]
+            self.steps[node.name].elements = max(array.size for array in arrays) // samples
+        return result
 
     def _matmul(self, node: Node, gemm: Matmul, samples: int) -> FloatArray:
         step = self.steps[node.name]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from simhw.accumulators import Exact
 from simhw.arrays import Overlap, VectorOverlap, get_dataflow
@@ -12,7 +13,8 @@ from simhw.arrays.base import check_positive
 from simhw.calibration import calibrate, needs_calibration
 from simhw.catalog import get_method, get_network, get_scheme, model_entries
 from simhw.errors import InputError
-from simhw.executor import Arithmetic, execute
+from simhw.execution import Arithmetic
+from simhw.executor import execute
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.datapaths import DEFAULT_DATAPATHS, get_datapath
 from simhw.graph.base import Array, Graph
@@ -20,6 +22,7 @@ from simhw.graph.network import Dataset, Network
 from simhw.machine import Machine, Quantizers
 from simhw.measured_row import measured_row
 from simhw.quantize import Calibration, Granularity, Scheme, check_fit
+from simhw.recording import Recorder
 from simhw.rows import Row
 
 Progress = Callable[[str, int, int], None]
@@ -144,8 +147,13 @@ def default_models(tokens: int | None = None) -> tuple[str, ...]:
     )
 
 
-def run_experiment(experiment: Experiment, progress: Progress = lambda *_: None) -> Iterator[Row]:
-    """Yield one row per datapath, in order. Raises InputError before anything runs where settings are wrong."""
+def run_experiment(
+    experiment: Experiment, progress: Progress = lambda *_: None, record: str | None = None
+) -> Iterator[Row]:
+    """Yield one row per datapath, in order. Raises InputError before anything runs where settings are wrong.
+
+    With ``record``, the outputs of all steps are kept in ``record/MODEL/DATAPATH`` (see :mod:`simhw.recording`).
+    """
     machine = experiment.machine()
     pairs = experiment.arithmetic()
     network = get_network(experiment.model)
@@ -155,7 +163,8 @@ def run_experiment(experiment: Experiment, progress: Progress = lambda *_: None)
     batches = -(-len(dataset.inputs) // network.batch)
     total = len(pairs) * batches * len(graph.nodes)
     done = 0
-    for datapath, scheme in pairs:
+    recorders = [_recorder(record, experiment, datapath, scheme) for datapath, scheme in pairs]
+    for (datapath, scheme), recorder in zip(pairs, recorders, strict=True):
         label = f"{experiment.model} on {datapath.name}"
 
         def step(count: int, label: str = label) -> None:
@@ -164,7 +173,16 @@ def run_experiment(experiment: Experiment, progress: Progress = lambda *_: None)
             progress(label, done, total)
 
         progress(label, done, total)
-        yield _run_one(network, dataset, graph, machine, datapath, scheme, step)
+        yield _run_one(network, dataset, graph, machine, datapath, scheme, step, recorder)
+        if recorder is not None:
+            recorder.close()
+
+
+def _recorder(record: str | None, experiment: Experiment, datapath: Datapath, scheme: Scheme) -> Recorder | None:
+    if record is None:
+        return None
+    about = {**asdict(experiment), "datapath": datapath.name, "scheme": scheme.name, "output": datapath.output}
+    return Recorder(Path(record) / experiment.model / datapath.name, about)
 
 
 def _import(network: Network, dataset: Dataset) -> Graph:
@@ -200,6 +218,7 @@ def _run_one(
     datapath: Datapath,
     scheme: Scheme,
     progress: Callable[[int], None],
+    recorder: Recorder | None = None,
 ) -> Row:
     started = time.perf_counter()
     method = get_method()
@@ -213,7 +232,7 @@ def _run_one(
         calibration=seen,
         chain=machine.rows if get_dataflow(machine.dataflow).sums_along_rows else None,
     )
-    result = execute(graph, dataset.inputs, arithmetic, batch=network.batch, progress=progress)
+    result = execute(graph, dataset.inputs, arithmetic, batch=network.batch, observe=recorder, progress=progress)
     seconds = time.perf_counter() - started
     return measured_row(network, dataset, machine, datapath, scheme, result, seconds)
 

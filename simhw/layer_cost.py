@@ -20,7 +20,7 @@ from simhw.arrays import (
 from simhw.arrays.hand_over import HandOver, hand_over
 from simhw.arrays.serial import schedule_serial
 from simhw.costs import REQUANTIZATION
-from simhw.executor import Step
+from simhw.execution import Step
 from simhw.formats import get_element_format
 from simhw.gemm.datapath import Datapath
 from simhw.machine import Machine, Quantizers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from simhw.executor import Execution, Step
+from simhw.execution import Execution, Step
 from simhw.formats import get_element_format
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.datapaths import BASELINE, get_datapath
@@ -37,6 +37,7 @@ def measured_row(
         result: of the run.
         seconds: that it took.
     """
+    assert result.reference is not None
     bits = accumulator_bits(datapath, result.steps)
     costs = step_costs(result.steps, datapath, machine, bits)
     layers = tuple(_layer(step, cost) for step, cost in zip(result.steps, costs, strict=True))

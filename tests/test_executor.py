@@ -11,7 +11,8 @@ from torch.nn import functional as F  # noqa: N812 (its usual name)
 from simhw.calibration import calibrate
 from simhw.catalog import get_method, get_network, get_scheme
 from simhw.errors import InputError
-from simhw.executor import Arithmetic, Execution, Step, execute, fit_group, run_float
+from simhw.execution import Arithmetic, Execution, Step
+from simhw.executor import execute, fit_group, run_float
 from simhw.gemm.datapaths import get_datapath
 from simhw.graph.base import Graph
 from simhw.graph.frontends.torch_export import import_module

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from simhw.arrays import Overlap, VectorOverlap, dataflow_names
 from simhw.costs import CostTable, load_table, table_names
-from simhw.executor import Step
+from simhw.execution import Step
 from simhw.formats import get_element_format
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.datapaths import DEFAULT_DATAPATHS, get_datapath

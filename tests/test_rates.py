@@ -9,7 +9,7 @@ from simhw.arrays import Gemm, schedule
 from simhw.catalog import get_network
 from simhw.costs import load_table
 from simhw.errors import InputError
-from simhw.executor import Step
+from simhw.execution import Step
 from simhw.experiment import run
 from simhw.formats import get_element_format
 from simhw.gemm.datapaths import get_datapath

@@ -66,12 +66,14 @@ if TYPE_CHECKING:
 @click.option("--json", "json_file", metavar="FILE|-", help="Write the rows with their layers as JSON.")
 @click.option("--csv", "csv_file", metavar="FILE|-", help="Write the rows as CSV.")
 @click.option("--html", "html_file", metavar="FILE", help="Write one self-contained HTML page.")
+@click.option("--record", metavar="DIR", help="Keep every step's output in DIR/MODEL/DATAPATH, for 'simhw diff'.")
 def command(
     models: tuple[str, ...],
     datapaths: tuple[str, ...],
     json_file: str | None,
     csv_file: str | None,
     html_file: str | None,
+    record: str | None,
     **settings: object,
 ) -> None:
     """Run networks layer by layer on datapaths, beside their float reference.
@@ -81,7 +83,7 @@ def command(
     if settings["samples"] is not None and settings["tokens"] is not None:
         raise InputError("--samples and --tokens were both given, only one is allowed; leave one of them out")
     _check_files(json_file, csv_file, html_file)
-    rows = _run(models, datapaths, settings)
+    rows = _run(models, datapaths, settings, record)
     _write(rows, json_file, csv_file, html_file)
 
 
@@ -101,7 +103,9 @@ def _check_files(json_file: str | None, csv_file: str | None, html_file: str | N
         raise InputError(f"the output files are {', '.join(files)}, two of them are the same; give each its own name")
 
 
-def _run(models: tuple[str, ...], datapaths: tuple[str, ...], settings: dict[str, object]) -> list[Row]:
+def _run(
+    models: tuple[str, ...], datapaths: tuple[str, ...], settings: dict[str, object], record: str | None
+) -> list[Row]:
     from simhw.experiment import Experiment, default_models, run_experiment
     from simhw.gemm.datapaths import DEFAULT_DATAPATHS
 
@@ -113,7 +117,7 @@ def _run(models: tuple[str, ...], datapaths: tuple[str, ...], settings: dict[str
     for experiment in experiments:
         _check(experiment)
     with _progress() as progress:
-        return [row for experiment in experiments for row in run_experiment(experiment, progress)]
+        return [row for experiment in experiments for row in run_experiment(experiment, progress, record)]
 
 
 def _check(experiment: Experiment) -> None:
