@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 
 from simhw.arrays import Overlap, VectorOverlap, VectorUnit, check_overlaps
 from simhw.errors import InputError
@@ -95,14 +94,14 @@ class CostSettings:
         Raises:
             InputError: widths that the PE does not execute, or dequantizers that it does not have.
         """
-        cycles = self._cycles_per_product(pe)
+        passes, lanes = self._word(pe)
         return ArraySettings(
             dataflow=self.dataflow,
             rows=self.rows,
             columns=self.columns,
             overlap=self.overlap,
-            passes=cycles.numerator,
-            lanes=cycles.denominator,
+            passes=passes,
+            lanes=lanes,
             activation_stays=pe.activation_stays,
             dequantization=self._dequantization(pe),
             dequantizers=self._dequantizers(pe),
@@ -156,8 +155,8 @@ class CostSettings:
         given = self.activation_bits
         return get_element_format(pe.activation_format).bits if given is None else given
 
-    def _cycles_per_product(self, pe: ProcessingElement) -> Fraction:
-        """Return the cycles of a product; a dequantizer before the multiplier hides the width of stored weights."""
+    def _word(self, pe: ProcessingElement) -> tuple[int, int]:
+        """Return cycles and products of a word; a dequantizer in front hides the width of stored weights."""
         native = get_element_format(pe.weight_format).bits
         if pe.stored_weight_format is not None:
             if self.weight_bits not in (None, get_element_format(pe.stored_weight_format).bits):
@@ -165,10 +164,8 @@ class CostSettings:
                     f"weight_bits is {self.weight_bits}, {pe.name} dequantizes {pe.stored_weight_format} weights; "
                     "leave it out"
                 )
-            return pe.cycles_per_product(native, self._activation_bits(pe))
-        return pe.cycles_per_product(
-            native if self.weight_bits is None else self.weight_bits, self._activation_bits(pe)
-        )
+            return pe.word(native, self._activation_bits(pe))
+        return pe.word(native if self.weight_bits is None else self.weight_bits, self._activation_bits(pe))
 
     def _dequantization(self, pe: ProcessingElement) -> Dequantization:
         wanted = self.dequantization
