@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simhw.arrays import Overlap, VectorOverlap, VectorUnit, check_overlaps
 from simhw.errors import InputError
@@ -106,6 +106,37 @@ class CostSettings:
             dequantization=self._dequantization(pe),
             dequantizers=self._dequantizers(pe),
             group_size=pe.block_size or self.group_size,
+        )
+
+    def attention_of(self, pe: ProcessingElement, kv_bits: int | None = None) -> tuple[Precision, ArraySettings]:
+        """Return precision and array of a product with keys or values of ``kv_bits``, which have no groups.
+
+        None: as wide as the activations, or as the PE's second operand may be. The blocks of block formats stay.
+
+        Raises:
+            InputError: a width that the PE does not execute, or another one than its block's.
+        """
+        precision, array = self.precision_of(pe), self.array_of(pe)
+        if pe.block_size is not None:
+            if kv_bits not in (None, precision.weight_bits):
+                raise InputError(
+                    f"kv_bits is {kv_bits}, {pe.name} takes blocks of {precision.weight_bits} bits; leave it out"
+                )
+            return precision, array
+        activation = precision.activation_bits
+        widest = max((w for a, w in pe.products_per_cycle if a == activation and w <= activation), default=activation)
+        bits = widest if kv_bits is None else kv_bits
+        passes, lanes = pe.word(bits, activation)
+        before = array.dequantization in (Dequantization.BEFORE_MULTIPLY, Dequantization.IN_PE)
+        return (
+            replace(precision, weight_bits=bits, group_size=None, scale_bits=0, zero_point_bits=0),
+            replace(
+                array,
+                passes=passes,
+                lanes=lanes,
+                group_size=None,
+                dequantization=Dequantization.AFTER_ACCUMULATION if before else array.dequantization,
+            ),
         )
 
     def memory_of(self, precision: Precision) -> Memory:
