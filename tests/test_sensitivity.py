@@ -73,10 +73,9 @@ def test_by_hand():
     found = sensitivity(designs, TABLE)
     assert found.ranking == ("a", "b")
     assert found.certain == ()
-    dram, mac = sorted(found.flips, key=lambda flip: flip.constant.name)
+    (dram,) = found.flips
     assert (dram.constant.name, dram.above) == ("dram", False)
     assert dram.at == pytest.approx(20.3125 * 50 / 203.125)
-    assert [(mac.constant.name, mac.above)] == [("mac", True)] if mac.constant.name == "mac" else True
     text = describe(found)
     assert "b needs less than a below 5 pJ for a bit from or to DRAM" in text
     assert "0 of 1 pairs keep their order" in text

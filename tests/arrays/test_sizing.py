@@ -31,7 +31,7 @@ def allowed(sides: Sides, rows: int, columns: int) -> bool:
 
 @pytest.mark.parametrize("sides", Sides)
 @pytest.mark.parametrize("name", ["int8_mac", "mixpe_w4a8", "w4a8_dequantize_first"])
-@given(budget=st.floats(0.005, 0.1))
+@given(budget=st.floats(0.02, 0.1))
 def test_no_larger_array_fits(name: str, sides: Sides, budget: float):
     found = largest_array(get_pe(name), TABLE, area_mm2=budget, sides=sides)
     assert found.area_um2 == pytest.approx(area_mm2(name, found.rows, found.columns) * 1e6)
