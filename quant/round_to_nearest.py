@@ -20,7 +20,6 @@ from simhw.formats import (
     round_to,
 )
 from simhw.gemm.operand import Operand, check_group_size
-from simhw.quant.row_kernels import MOST_BITS, integer_codes
 from simhw.quantize import Coding, FloatArray, Granularity, OperandScheme, Range, ValueRange, check_finite
 from simhw.ranges import row_ranges
 
@@ -202,6 +201,8 @@ def _codes(
     pools: FloatArray, scale: FloatArray, zero: NDArray[np.int32] | None, scheme: OperandScheme
 ) -> NDArray[np.unsignedinteger]:
     """Return codes of ``(pools, values)`` with one scale per pool."""
+    from simhw.quant.row_kernels import MOST_BITS, integer_codes
+
     form = get_element_format(scheme.format)
     if not isinstance(form, IntegerFormat):
         return encode(pools / scale[:, None], form)

@@ -21,6 +21,9 @@ OVERLAPS = {
     Overlap.ONCE: "fill and drain count once per matrix product, the most that a design could hide",
 }
 
+WAITING = "vector steps wait until the array has finished"
+PIPELINED = "vector steps work on one part of the array's results while it computes the next"
+
 
 def conventions(rows: Sequence[Row]) -> list[tuple[str, str]]:
     """Return pairs of a term and what it means in these rows (of one network)."""
@@ -68,5 +71,10 @@ def _explained(name: str, words: str | None) -> str:
 
 
 def _overlap(name: str) -> str | None:
+    """Return what a name such as ``per_fold, vector unit pipelined`` means."""
     known = {overlap.value: words for overlap, words in OVERLAPS.items()}
-    return known.get(name)
+    array, _, others = name.partition(", ")
+    if array not in known:
+        return None
+    vector = PIPELINED if "vector unit pipelined" in others else WAITING
+    return f"{known[array]}; {vector}"

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
-from simhw.arrays import Grouping, Overlap, dequantization_energy_pj, dequantization_work, get_dataflow
+from simhw.arrays import (
+    DequantizationWork,
+    Grouping,
+    VectorUnit,
+    dequantization_energy_pj,
+    dequantization_work,
+    get_dataflow,
+)
 from simhw.arrays.base import check_positive
-from simhw.costs import CostTable, load_table
+from simhw.arrays.hand_over import hand_over
+from simhw.cost_settings import CostSettings
+from simhw.costs import REQUANTIZATION, CostTable, load_table
 from simhw.errors import InputError
-from simhw.formats import get_element_format
 from simhw.layer_files import NamedLayer
 from simhw.layer_plan import ArraySettings, LayerPlan, plan_layer
-from simhw.memory import Dram, Memory, Precision, Sram
-from simhw.pes import ProcessingElement, get_pe
+from simhw.memory import TRAFFIC_PARTS, Memory, Precision, traffic_bits
+from simhw.pes import Dequantization, Dequantizers, ProcessingElement, get_pe
 from simhw.pes.price import price
 
 ENERGY_PARTS = (
@@ -22,6 +29,7 @@ ENERGY_PARTS = (
     "registers",
     "accumulate",
     "dequantize",
+    "vector",
     "activation_sram_read",
     "activation_sram_write",
     "weight_sram_read",
@@ -32,42 +40,8 @@ ENERGY_PARTS = (
     "dram_write",
 )
 """Where energy goes; the total is their sum."""
-BLOCK_SCALE_BITS = 8
-"""Of an MX or NVFP4 block: E8M0 or E4M3."""
-
 CostRow = Mapping[str, str | int | float]
 """Column -> value."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CostSettings:
-    """The machine and its conventions.
-
-    Attributes:
-        dataflow, rows, columns, overlap: the array.
-        pe: entry name of the processing element.
-        technology: entry name of the energy table.
-        ifmap_kb, filter_kb, ofmap_kb: buffers of activations, weights and outputs, in KiB.
-        bandwidth: words per cycle between DRAM and the buffers, a word as wide as an activation; None: unlimited.
-        latency: cycles before the first word of a transfer.
-        group_size: of weights along k; None: the PE's own block, or none.
-        scale_bits, zero_point_bits: of each group of weights.
-    """
-
-    dataflow: str = "output_stationary"
-    rows: int = 32
-    columns: int = 32
-    overlap: Overlap = Overlap.PER_FOLD
-    pe: str = "int8_mac"
-    technology: str = "horowitz_45nm"
-    ifmap_kb: int = 256
-    filter_kb: int = 128
-    ofmap_kb: int = 128
-    bandwidth: float | None = None
-    latency: int = 0
-    group_size: int | None = None
-    scale_bits: int = 0
-    zero_point_bits: int = 0
 
 
 def cost_rows(layers: Iterable[NamedLayer], settings: CostSettings) -> list[CostRow]:
@@ -80,18 +54,9 @@ def cost_rows(layers: Iterable[NamedLayer], settings: CostSettings) -> list[Cost
     check_positive("columns", settings.columns)
     get_dataflow(settings.dataflow)
     pe, table = get_pe(settings.pe), load_table(settings.technology)
-    precision = _precision(pe, settings)
-    array = ArraySettings(
-        dataflow=settings.dataflow,
-        rows=settings.rows,
-        columns=settings.columns,
-        overlap=settings.overlap,
-        passes=pe.cycles_per_product(get_element_format(pe.weight_format).bits).numerator,
-        dequantization=pe.dequantization,
-        dequantizers=pe.dequantizers,
-        group_size=precision.group_size,
-    )
-    memory = _memory(settings, precision)
+    precision, array = settings.precision_of(pe), settings.array_of(pe)
+    memory = settings.memory_of(precision)
+    settings.vector_unit()
     rows = []
     for named in layers:
         try:
@@ -100,41 +65,6 @@ def cost_rows(layers: Iterable[NamedLayer], settings: CostSettings) -> list[Cost
             raise InputError(f"layer {named.name!r}: {error}") from error
         rows.append(_row(named.name, plan, array, precision, memory, pe, table, settings))
     return rows
-
-
-def _precision(pe: ProcessingElement, settings: CostSettings) -> Precision:
-    if pe.block_size is not None and settings.group_size not in (None, pe.block_size):
-        raise InputError(
-            f"group size is {settings.group_size}, the blocks of {pe.name} have {pe.block_size}; leave it out"
-        )
-    activation = get_element_format(pe.activation_format).bits
-    block = pe.block_size is not None
-    group = pe.block_size if block else settings.group_size
-    return Precision(
-        activation_bits=activation,
-        weight_bits=get_element_format(pe.stored_weight_format or pe.weight_format).bits,
-        output_bits=activation,
-        accumulator_bits=32,
-        group_size=group,
-        scale_bits=settings.scale_bits or (BLOCK_SCALE_BITS if block else 0),
-        zero_point_bits=settings.zero_point_bits,
-        activation_scale_bits=BLOCK_SCALE_BITS if block else 0,
-    )
-
-
-def _memory(settings: CostSettings, precision: Precision) -> Memory:
-    words = settings.bandwidth
-    if words is not None and not 0 < words < math.inf:
-        raise InputError(f"bandwidth is {words!r} words per cycle, must be greater than 0; leave it out for unlimited")
-    return Memory(
-        activation=Sram(kib=settings.ifmap_kb),
-        weight=Sram(kib=settings.filter_kb),
-        output=Sram(kib=settings.ofmap_kb),
-        dram=Dram(
-            bits_per_cycle=None if words is None else words * precision.activation_bits,
-            latency_cycles=settings.latency,
-        ),
-    )
 
 
 def _row(
@@ -149,6 +79,11 @@ def _row(
 ) -> CostRow:
     gemm, found = plan.gemm, plan.schedule
     energy = energy_pj(plan, array, precision, memory, pe, table)
+    unit = settings.vector_unit()
+    vector_cycles = 0 if unit is None else requantization_cycles(plan, unit)
+    if unit is not None:
+        energy["vector"] = gemm.batch * gemm.m * gemm.n * REQUANTIZATION.energy_pj(table)
+    bits = traffic_bits(plan.tiling, precision)
     parts = {f"energy_{part}_pj": energy[part] for part in ENERGY_PARTS}
     return {
         "name": name,
@@ -157,7 +92,7 @@ def _row(
         "k": gemm.k,
         "compute_cycles": found.compute_cycles,
         "stall_cycles": plan.stall_cycles,
-        "total_cycles": plan.total_cycles,
+        "total_cycles": plan.total_cycles + vector_cycles,
         "utilization": plan.utilization,
         "sram_reads": found.sram_activation_reads + found.sram_weight_reads + found.sram_output_reads,
         "sram_writes": found.sram_output_writes,
@@ -171,14 +106,62 @@ def _row(
         "columns": array.columns,
         "overlap": array.overlap.value,
         "pe": pe.name,
+        "activation_bits": precision.activation_bits,
+        "weight_bits": precision.weight_bits,
+        "output_bits": precision.output_bits,
+        "accumulator_bits": precision.accumulator_bits,
+        "products_per_cycle": array.lanes / array.passes,
+        "dequantization": array.dequantization.value,
+        "dequantizers": _dequantizers(array),
+        "dequantize_operations": layer_dequantization(plan, array, precision).operations,
+        "dequantize_stall_cycles": found.dequantize_stall_cycles,
+        "vector_cycles": vector_cycles,
+        "vector_lanes": "none" if unit is None else unit.lanes,
+        "vector_overlap": settings.vector_overlap.value,
         "technology": table.name,
         "bandwidth_words": "unlimited" if settings.bandwidth is None else settings.bandwidth,
         "ifmap_kb": settings.ifmap_kb,
         "filter_kb": settings.filter_kb,
         "ofmap_kb": settings.ofmap_kb,
+        **{f"dram_{part}_bits": bits[part] for part in TRAFFIC_PARTS},
         "tile": "x".join(map(str, plan.tiling.tile)),
         "tile_order": plan.tiling.order,
     }
+
+
+def requantization_cycles(plan: LayerPlan, unit: VectorUnit) -> int:
+    """Return the cycles that requantizing the outputs of a layer adds to it."""
+    results = replace(hand_over(plan.gemm, plan.schedule), cycles=plan.total_cycles)
+    return results.exposed_cycles(unit, plan.schedule.dram_output_words, REQUANTIZATION)
+
+
+def _dequantizers(array: ArraySettings) -> str | int:
+    """Return how many dequantizers the array has, "none" where nothing is dequantized on its lanes."""
+    match array.dequantization:
+        case Dequantization.NONE | Dequantization.AFTER_ACCUMULATION:
+            return "none"
+        case Dequantization.IN_PE:
+            return "per_pe"
+    given = array.dequantizers
+    return given.value if isinstance(given, Dequantizers) else given
+
+
+def layer_dequantization(plan: LayerPlan, array: ArraySettings, precision: Precision) -> DequantizationWork:
+    """Return the dequantization operations of a layer, by the rule of ``simhw.arrays.dequantize``."""
+    group = precision.group_size
+    return dequantization_work(
+        plan.gemm,
+        grouping=Grouping(
+            dequantization=array.dequantization,
+            dequantizers=array.dequantizers,
+            group_size=None if group is None else min(group, plan.gemm.k),
+        ),
+        weight_streams=plan.schedule.weight_streams,
+        columns=array.columns,
+        zero_points=precision.zero_point_bits > 0,
+        activation_streams=plan.schedule.activation_streams,
+        held_weights=array.dataflow == "weight_stationary",
+    )
 
 
 def energy_pj(
@@ -195,21 +178,10 @@ def energy_pj(
     crosses); scales and zero points add their share to each word of their operand.
     """
     gemm, found, tiling = plan.gemm, plan.schedule, plan.tiling
-    macs = gemm.macs * array.passes
+    macs = gemm.macs * array.passes / array.lanes  # cycles of the PEs
     group = precision.group_size
-    width = pe.fixed_accumulator_bits or max(32, pe.least_accumulator_bits)
-    work = dequantization_work(
-        gemm,
-        grouping=Grouping(
-            dequantization=array.dequantization,
-            dequantizers=array.dequantizers,
-            group_size=None if group is None else min(group, gemm.k),
-        ),
-        weight_streams=found.weight_streams,
-        columns=array.columns,
-        zero_points=precision.zero_point_bits > 0,
-        activation_streams=found.activation_streams,
-    )
+    width = pe.fixed_accumulator_bits or max(precision.accumulator_bits, pe.least_accumulator_bits)
+    work = layer_dequantization(plan, array, precision)
     cost = price(pe, table, width)
     activation = precision.activation_tile_bits(gemm.m * gemm.k, gemm.m, gemm.k) / (gemm.m * gemm.k)
     weight = precision.weight_tile_bits(gemm.n, gemm.k) / (gemm.n * gemm.k)
@@ -230,6 +202,7 @@ def energy_pj(
         "registers": macs * cost.registers_pj,
         "accumulate": macs * cost.accumulate_pj,
         "dequantize": dequantization_energy_pj(work, pe, group or gemm.k, table),
+        "vector": 0.0,
         "activation_sram_read": read(ifmap, found.sram_activation_reads * activation),
         "activation_sram_write": write(ifmap, tiling.activation_bits),
         "weight_sram_read": read(filters, found.sram_weight_reads * weight),

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from simhw.accumulators import Exact
-from simhw.arrays import get_dataflow
-from simhw.arrays.base import Overlap, check_positive
+from simhw.arrays import Overlap, VectorOverlap, get_dataflow
+from simhw.arrays.base import check_positive
 from simhw.calibration import calibrate, needs_calibration
 from simhw.catalog import get_method, get_network, get_scheme, model_entries
 from simhw.errors import InputError
@@ -19,7 +19,7 @@ from simhw.gemm.datapath import Datapath
 from simhw.gemm.datapaths import DEFAULT_DATAPATHS, get_datapath
 from simhw.graph.base import Array, Graph
 from simhw.graph.network import Dataset, Network
-from simhw.layer_cost import Machine
+from simhw.machine import Machine, Quantizers
 from simhw.measured_row import measured_row
 from simhw.quantize import Calibration, Granularity, Scheme, check_fit
 from simhw.recording import Recorder
@@ -42,7 +42,7 @@ class Experiment:
             needs.
         accumulator: name of an accumulator that takes the place of each datapath's own; costs stay those of the PE.
         samples, tokens: how much of the data set; both None means the network's default.
-        rows, columns, dataflow, overlap, technology: the machine.
+        rows, columns, dataflow, overlap, vector_overlap, quantizers, technology: the machine.
     """
 
     model: str
@@ -57,6 +57,8 @@ class Experiment:
     columns: int = 32
     dataflow: str = "output_stationary"
     overlap: str = "per_fold"
+    vector_overlap: str = "none"
+    quantizers: str = "port"
     technology: str = "horowitz_45nm"
 
     def machine(self) -> Machine:
@@ -64,14 +66,20 @@ class Experiment:
         check_positive("rows", self.rows)
         check_positive("columns", self.columns)
         get_dataflow(self.dataflow)
-        conventions = [o.value for o in Overlap]
-        if self.overlap not in conventions:
-            raise InputError(f"overlap is {self.overlap!r}, must be one of {', '.join(conventions)}; choose one")
+        for what, name, choices in (
+            ("overlap", self.overlap, [overlap.value for overlap in Overlap]),
+            ("vector overlap", self.vector_overlap, [overlap.value for overlap in VectorOverlap]),
+            ("quantizers", self.quantizers, [quantizers.value for quantizers in Quantizers]),
+        ):
+            if name not in choices:
+                raise InputError(f"{what} is {name!r}, must be one of {', '.join(choices)}; choose one")
         machine = Machine(
             rows=self.rows,
             columns=self.columns,
             dataflow=self.dataflow,
             overlap=Overlap(self.overlap),
+            vector_overlap=VectorOverlap(self.vector_overlap),
+            quantizers=Quantizers(self.quantizers),
             technology=self.technology,
         )
         _ = machine.table  # an unknown technology is refused before anything runs

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 from simhw.accumulators import Aligned
 from simhw.accumulators.families import register_bits
@@ -12,68 +11,50 @@ from simhw.accumulators.scaled import ScaledAligned
 from simhw.arrays import (
     Gemm,
     Grouping,
-    Overlap,
     Schedule,
     array_area,
     dequantization_energy_pj,
     dequantization_work,
     schedule,
 )
+from simhw.arrays.hand_over import HandOver, hand_over
 from simhw.arrays.serial import schedule_serial
-from simhw.costs import CostTable, FloatAdd, FloatMultiply, load_table
+from simhw.costs import REQUANTIZATION
 from simhw.execution import Step
 from simhw.formats import get_element_format
 from simhw.gemm.datapath import Datapath
-from simhw.graph.base import VectorWork
+from simhw.machine import Machine, Quantizers
 from simhw.pes import Dequantization, ProcessingElement, get_pe
 from simhw.pes.price import price
 
-FP32_ADD = FloatAdd(exponent_bits=8, significand_bits=24)
-FP32_MULTIPLY = FloatMultiply(exponent_bits=8, significand_bits=24)
-QUANTIZATION = VectorWork(adds=1, multiplies=1)
-"""Per activation: compare for the largest magnitude, multiply by the reciprocal scale."""
+NOTHING = HandOver()
+"""No GEMM to run beside."""
 PARTIAL_SUM_BITS = 32
 ALIGNED_CARRY_BITS = 9
 """Sign, two integer bits of a product and the carries of up to 33 terms above the fraction bits."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Machine:
-    """The array and what stands around it.
+class Cost:
+    """Cost of one step, for one sample.
 
     Attributes:
-        rows, columns: of the PE array.
-        dataflow: entry name (see ``simhw list dataflows``).
-        overlap: convention for fill, drain and loads.
-        technology: energy and area table (see ``simhw list technologies``).
-        activation_kib, weight_kib, output_kib: SRAM buffers; the defaults are those of the MixPE artifact.
-        lanes_per_column: lanes of the vector unit per array column; each takes one element per cycle and pass.
+        cycles: that the step adds to the network.
+        array_cycles: of the PE array.
+        vector_cycles: of the vector unit, those that the array hides too.
+        utilization: share of PE cycles that do work (of a vector step: of the lanes, hidden or not), 0..1.
+        words: moved, by kind.
+        energy_pj: by part.
+        behind: what a following vector step may run beside.
     """
 
-    rows: int = 32
-    columns: int = 32
-    dataflow: str = "output_stationary"
-    overlap: Overlap = Overlap.PER_FOLD
-    technology: str = "horowitz_45nm"
-    activation_kib: int = 256
-    weight_kib: int = 128
-    output_kib: int = 128
-    lanes_per_column: int = 4
-
-    @cached_property
-    def table(self) -> CostTable:
-        """The technology's table."""
-        return load_table(self.technology)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cost:
-    """Cost of one step, for one sample."""
-
     cycles: int
+    array_cycles: int = 0
+    vector_cycles: int
     utilization: float
     words: Mapping[str, int]
     energy_pj: Mapping[str, float]
+    behind: HandOver = NOTHING
 
 
 def accumulator_bits(datapath: Datapath, steps: Iterable[Step]) -> int:
@@ -96,11 +77,23 @@ def _bits_of(pe: ProcessingElement, step: Step) -> int:
     return pe.group_accumulator_bits(group, step.weight.format)
 
 
-def step_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> Cost:
-    """Return the cost of one step whose PE has an accumulator of ``bits``."""
+def step_costs(steps: Iterable[Step], datapath: Datapath, machine: Machine, bits: int) -> list[Cost]:
+    """Return the costs of steps that follow each other: vector steps run beside the GEMM before them where the
+    machine overlaps them."""
+    costs: list[Cost] = []
+    behind = NOTHING
+    for step in steps:
+        cost = step_cost(step, datapath, machine, bits, behind)
+        costs.append(cost)
+        behind = cost.behind
+    return costs
+
+
+def step_cost(step: Step, datapath: Datapath, machine: Machine, bits: int, behind: HandOver = NOTHING) -> Cost:
+    """Return the cost of one step whose PE has an accumulator of ``bits``, after the GEMM that it is ``behind``."""
     if step.k == 0:
-        return _vector_cost(step, machine)
-    return _gemm_cost(step, datapath, machine, bits)
+        return _vector_cost(step, machine, behind)
+    return _gemm_cost(step, datapath, machine, bits, behind)
 
 
 def area_um2(datapath: Datapath, machine: Machine, steps: Iterable[Step], bits: int) -> float:
@@ -117,7 +110,7 @@ def area_um2(datapath: Datapath, machine: Machine, steps: Iterable[Step], bits: 
     ).total_um2
 
 
-def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> Cost:
+def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int, behind: HandOver) -> Cost:
     assert step.activation is not None
     assert step.weight is not None
     pe, table = get_pe(datapath.pe), machine.table
@@ -140,7 +133,7 @@ def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> C
         "multiply": pe_cycles * cost.multiply_pj,
         "accumulate": pe_cycles * cost.accumulate_pj,
         "dequantize": dequantization_energy_pj(work, pe, group or step.k, table),
-        "vector": step.elements * _vector_pj(QUANTIZATION, table) if step.activation.has_scales else 0.0,
+        "vector": step.elements * REQUANTIZATION.energy_pj(table) if step.activation.has_scales else 0.0,
         "sram": _sram_pj(step, plan, machine, output_bits),
         "dram": traffic.total_bits * table.dram_pj_per_bit(),
     }
@@ -153,7 +146,20 @@ def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int) -> C
         "dram_weight_bits": traffic.weight_bits,
         "dram_output_bits": traffic.output_bits,
     }
-    return Cost(cycles=plan.cycles, utilization=plan.utilization, words=words, energy_pj=energy)
+    quantize, exposed = 0, 0
+    if step.activation.has_scales and machine.quantizers is Quantizers.VECTOR_UNIT:
+        quantize = machine.vector_unit.cycles(step.elements, REQUANTIZATION)
+        exposed = behind.exposed_cycles(machine.vector_unit, step.elements, REQUANTIZATION)
+    cycles = plan.cycles + exposed
+    return Cost(
+        cycles=cycles,
+        array_cycles=plan.cycles,
+        vector_cycles=quantize,
+        utilization=plan.utilization * plan.cycles / cycles,
+        words=words,
+        energy_pj=energy,
+        behind=hand_over(gemm, plan),
+    )
 
 
 def _plan(
@@ -259,14 +265,17 @@ def _dequantization(pe: ProcessingElement, step: Step) -> Dequantization:
     return pe.dequantization
 
 
-def _vector_cost(step: Step, machine: Machine) -> Cost:
-    work = step.operator.work
-    lanes = machine.lanes_per_column * machine.columns
+def _vector_cost(step: Step, machine: Machine, behind: HandOver) -> Cost:
+    work, unit = step.operator.work, machine.vector_unit
     energy = {"multiply": 0.0, "accumulate": 0.0, "dequantize": 0.0, "sram": 0.0, "dram": 0.0}
-    energy["vector"] = step.elements * _vector_pj(work, machine.table)
-    cycles = -(-step.elements * work.passes // lanes)
-    return Cost(cycles=cycles, utilization=step.elements * work.passes / (cycles * lanes), words={}, energy_pj=energy)
-
-
-def _vector_pj(work: VectorWork, table: CostTable) -> float:
-    return work.adds * table.energy_pj(FP32_ADD) + work.multiplies * table.energy_pj(FP32_MULTIPLY)
+    energy["vector"] = step.elements * work.energy_pj(machine.table)
+    own, exposed = unit.cycles(step.elements, work), behind.exposed_cycles(unit, step.elements, work)
+    busy = step.elements * unit.cycles_per_element(work)
+    return Cost(
+        cycles=exposed,
+        vector_cycles=own,
+        utilization=busy / (own * unit.lanes),
+        words={},
+        energy_pj=energy,
+        behind=behind.after(own - exposed),
+    )

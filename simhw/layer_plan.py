@@ -25,8 +25,10 @@ class ArraySettings:
     columns: int = 32
     overlap: Overlap = Overlap.PER_FOLD
     passes: int = 1
+    lanes: int = 1
+    activation_stays: bool = False
     dequantization: Dequantization = Dequantization.NONE
-    dequantizers: Dequantizers = Dequantizers.PER_COLUMN
+    dequantizers: Dequantizers | int = Dequantizers.PER_COLUMN
     group_size: int | None = None
 
     def schedule(self, gemm: Gemm) -> Schedule:
@@ -39,6 +41,8 @@ class ArraySettings:
             columns=self.columns,
             overlap=self.overlap,
             passes=self.passes,
+            lanes=self.lanes,
+            activation_stays=self.activation_stays,
             dequantization=self.dequantization,
             dequantizers=self.dequantizers,
             group_size=None if group is None else _smaller(group, gemm.k),
@@ -97,7 +101,7 @@ def plan_layer(
         k=gemm.k,
         batch=gemm.batch,
         **_geometry(array, gemm),
-        stream_cycles=pace * (array.passes if array.dataflow == "output_stationary" else 1),
+        stream_cycles=lambda length: pace * _stream_cycles(array, length),
         cycles=lambda m, n, k: _tile_cycles(array, pace, m, n, k),
         fill_cycles=pace * alone.cycles - gemm.batch * int(_tile_cycles(array, pace, [gemm.m], gemm.n, gemm.k)[0]),
         words=_window_words(layer.window) if isinstance(layer, Convolution) else _all_words,
@@ -113,7 +117,7 @@ def plan_layer(
         schedule=alone,
         tiling=tiling,
         total_cycles=tiling.cycles,
-        utilization=gemm.macs * array.passes / pe_cycles,
+        utilization=gemm.macs * array.passes / (pe_cycles * array.lanes),
     )
 
 
@@ -122,13 +126,26 @@ def _geometry(array: ArraySettings, gemm: Gemm) -> dict[str, Any]:
     rows, columns = array.rows, array.columns
     group = array.group_size if array.dequantization is Dequantization.AFTER_GROUP else None
     if array.dataflow == "output_stationary":
-        return {"least": (min(gemm.m, rows), min(gemm.n, columns), 1), "stream": 2, "group": group, "chain": None}
-    held = min(max(1, rows // array.passes), gemm.k if group is None else min(group, gemm.k))  # of k, in the rows
+        word = min(array.lanes, gemm.k)
+        return {"least": (min(gemm.m, rows), min(gemm.n, columns), word), "stream": 2, "group": group, "chain": None}
+    held = min(
+        max(1, rows // array.passes) * array.lanes, gemm.k if group is None else min(group, gemm.k)
+    )  # of k, in the rows
     along_k = held if group is None or group % held == 0 else min(group, gemm.k)
     common = {"group": group, "chain": held}
     if array.dataflow == "weight_stationary":
         return {"least": (1, min(gemm.n, columns), along_k), "stream": 0, **common}
     return {"least": (min(gemm.m, columns), 1, along_k), "stream": 1, **common}
+
+
+def _stream_cycles(array: ArraySettings, length: Any) -> Any:
+    """Return the cycles in which ``length`` elements stream past a fold: along k in words of the PE's lanes."""
+    if array.dataflow != "output_stationary":
+        return length
+    group = array.group_size if array.dequantization is Dequantization.AFTER_GROUP else None
+    whole, rest = (0, length) if group is None else (length // group, length % group)
+    words = whole * -(-(group or 0) // array.lanes) + -(-rest // array.lanes)
+    return words * array.passes
 
 
 def _tile_cycles(array: ArraySettings, pace: int, m: Any, n: Any, k: Any) -> Any:
@@ -140,7 +157,12 @@ def _tile_cycles(array: ArraySettings, pace: int, m: Any, n: Any, k: Any) -> Any
 def _pace(array: ArraySettings, precision: Precision, memory: Memory) -> int:
     """Return in how many cycles the slowest buffer delivers what the array takes in one."""
     rows, columns = array.rows, array.columns
-    activation, weight = precision.activation_bits, precision.weight_bits
+    lanes, passes = array.lanes, array.passes
+    activation, weight = precision.activation_bits * lanes, precision.weight_bits * lanes
+    if array.activation_stays:
+        activation = -(-activation // passes)
+    if array.dataflow == "output_stationary":  # a weight stays for all passes
+        weight = -(-weight // passes)
     partial = 2 * columns * max(precision.accumulator_bits, precision.output_bits)  # read and written back
     match array.dataflow:
         case "output_stationary":

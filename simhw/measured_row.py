@@ -11,7 +11,8 @@ from simhw.gemm.datapath import Datapath
 from simhw.gemm.datapaths import BASELINE, get_datapath
 from simhw.gemm.operand import Storage
 from simhw.graph.network import Dataset, Network
-from simhw.layer_cost import Machine, accumulator_bits, area_um2, step_cost
+from simhw.layer_cost import Cost, accumulator_bits, area_um2, step_costs
+from simhw.machine import Machine
 from simhw.quantize import Scheme
 from simhw.rows import ENERGY_PARTS, LayerRow, Row
 
@@ -38,7 +39,8 @@ def measured_row(
     """
     assert result.reference is not None
     bits = accumulator_bits(datapath, result.steps)
-    layers = tuple(_layer(step, datapath, machine, bits) for step in result.steps)
+    costs = step_costs(result.steps, datapath, machine, bits)
+    layers = tuple(_layer(step, cost) for step, cost in zip(result.steps, costs, strict=True))
     energy = {part: sum(layer.energy_pj[part] for layer in layers) for part in ENERGY_PARTS}
     cycles = sum(layer.cycles for layer in layers)
     baseline_cycles, baseline_pj = _baseline(result.steps, machine)
@@ -56,7 +58,7 @@ def measured_row(
         rows=machine.rows,
         columns=machine.columns,
         dataflow=machine.dataflow,
-        overlap=machine.overlap.value,
+        overlap=machine.overlap_name,
         technology=machine.technology,
         metric_name=network.metric.name,
         metric=metrics[network.metric.name],
@@ -75,8 +77,7 @@ def measured_row(
     )
 
 
-def _layer(step: Step, datapath: Datapath, machine: Machine, bits: int) -> LayerRow:
-    cost = step_cost(step, datapath, machine, bits)
+def _layer(step: Step, cost: Cost) -> LayerRow:
     return LayerRow(
         name=step.label,
         operator=step.operator.name,
@@ -115,7 +116,7 @@ def _baseline(steps: Sequence[Step], machine: Machine) -> tuple[int, float]:
         for step in steps
     ]
     bits = accumulator_bits(datapath, plain)
-    costs = [step_cost(step, datapath, machine, bits) for step in plain]
+    costs = step_costs(plain, datapath, machine, bits)
     return sum(cost.cycles for cost in costs), sum(sum(cost.energy_pj.values()) for cost in costs)
 
 

@@ -186,6 +186,12 @@ REFUSED = [
     ({"datapaths": ()}, "no datapath was given, at least 1 is needed; see 'simhw list datapaths'"),
     ({"scheme": "int8"}, "scheme is 'int8', which is not known; nearest: .*see 'simhw list schemes'"),
     ({"dataflow": "row_stationary"}, "dataflow is 'row_stationary', which is not known; nearest: "),
+    (
+        {"overlap": "none", "vector_overlap": "pipelined"},
+        "with 'none' nothing happens at the same time; choose per_fold",
+    ),
+    ({"quantizers": "some"}, "quantizers is 'some', must be one of port, vector_unit; choose one"),
+    ({"vector_overlap": "some"}, "vector overlap is 'some', must be one of none, pipelined; choose one"),
     ({"overlap": "some"}, "overlap is 'some', must be one of none, per_fold, double_buffered, once; choose one"),
     ({"technology": "7nm"}, "is '7nm', which is not known; nearest: "),
     ({"rows": 0}, "rows is 0, must be an integer of at least 1"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simhw.arrays import Overlap, dataflow_names
+from simhw.arrays import Overlap, VectorOverlap, dataflow_names
 from simhw.costs import CostTable, load_table, table_names
 from simhw.execution import Step
 from simhw.formats import get_element_format
@@ -16,7 +17,8 @@ from simhw.gemm.datapath import Datapath
 from simhw.gemm.datapaths import DEFAULT_DATAPATHS, get_datapath
 from simhw.gemm.operand import Storage
 from simhw.graph.ops import operators
-from simhw.layer_cost import Cost, Machine, accumulator_bits, area_um2, step_cost
+from simhw.layer_cost import Cost, accumulator_bits, area_um2, step_cost, step_costs
+from simhw.machine import Machine, Quantizers
 from simhw.pes import get_pe
 from simhw.rows import ENERGY_PARTS
 
@@ -217,6 +219,64 @@ def test_vector_steps(name: str, elements: int, columns: int, lanes: int):
     energy = elements * (work.adds * FP32_ADD_PJ + work.multiplies * FP32_MULTIPLY_PJ)
     assert found.energy_pj["vector"] == pytest.approx(energy)
     assert sum(found.energy_pj.values()) == found.energy_pj["vector"]
+
+
+PIPELINED = VectorOverlap.PIPELINED
+
+
+@given(m=sizes, n=sizes, k=sizes, columns=st.integers(1, 64), lanes=st.integers(1, 8))
+def test_quantizing_activations_takes_the_vector_unit(m: int, n: int, k: int, columns: int, lanes: int):
+    port = Machine(columns=columns, lanes_per_column=lanes)
+    machine = replace(port, quantizers=Quantizers.VECTOR_UNIT)
+    found = cost(gemm("w8a8_int8", m, n, k), "w8a8_int8", machine)
+    at_port = cost(gemm("w8a8_int8", m, n, k), "w8a8_int8", port)
+    assert (at_port.vector_cycles, at_port.cycles) == (0, found.array_cycles)
+    assert found.vector_cycles == math.ceil(m * k / (columns * lanes))
+    assert found.cycles == found.array_cycles + found.vector_cycles
+    assert cost(gemm("fp16", m, n, k), "fp16", machine).vector_cycles == 0
+    assert found.utilization == pytest.approx(m * n * k / (found.cycles * 32 * columns))
+
+
+@pytest.mark.parametrize("name", ["softmax", "gelu"])
+@pytest.mark.parametrize("dataflow", dataflow_names())
+@given(m=sizes, n=sizes, elements=st.integers(1, 10**5))
+def test_vector_steps_run_beside_the_array(name: str, dataflow: str, m: int, n: int, elements: int):
+    """Never less than the slower of both, never more than one after the other; every step hides only once."""
+    steps = [gemm("fp16", m, n, 64), vector_step(name, elements), vector_step("relu", elements), gemm("fp16", m, n, 64)]
+    record, machine = get_datapath("fp16"), Machine(rows=8, columns=8, dataflow=dataflow)
+    apart = step_costs(steps, record, machine, 32)
+    beside = step_costs(steps, record, replace(machine, vector_overlap=PIPELINED), 32)
+    assert [c.cycles for c in apart] == [c.array_cycles + c.vector_cycles for c in apart]
+    for one, other in zip(apart, beside, strict=True):
+        assert (one.array_cycles, one.vector_cycles) == (other.array_cycles, other.vector_cycles)
+        assert one.energy_pj == other.energy_pj
+        assert other.cycles <= one.cycles
+    array, vector = beside[0].array_cycles, beside[1].vector_cycles + beside[2].vector_cycles
+    assert max(array, vector) <= sum(c.cycles for c in beside[:3]) <= array + vector
+    assert beside[3].cycles == array
+
+
+def test_the_name_of_the_conventions_says_what_departs():
+    machine = Machine(overlap=Overlap.ONCE)
+    assert machine.overlap_name == "once"
+    other = replace(machine, vector_overlap=PIPELINED, quantizers=Quantizers.VECTOR_UNIT)
+    assert other.overlap_name == "once, vector unit pipelined, quantization on the vector unit"
+
+
+def test_rows_of_a_softmax_come_later_than_single_results():
+    """64 x 64 scores on 8 x 8 PEs: 64 tiles, 8 times whole rows; weight-stationary whole rows come at the end."""
+    elements = 64 * 64
+    found = {}
+    for dataflow in ("output_stationary", "weight_stationary"):
+        machine = Machine(rows=8, columns=8, dataflow=dataflow, vector_overlap=PIPELINED)
+        for name in ("softmax", "relu"):
+            steps = [gemm("fp16", 64, 64, 64), vector_step(name, elements)]
+            found[dataflow, name] = step_costs(steps, get_datapath("fp16"), machine, 32)[1].cycles
+    own = elements // 32
+    assert found["output_stationary", "relu"] == own // 64
+    assert found["output_stationary", "softmax"] == 3 * own // 8
+    assert found["weight_stationary", "relu"] == own // 8  # one part for each of 8 folds of columns
+    assert found["weight_stationary", "softmax"] == 3 * own
 
 
 def widths(datapath: Datapath, *steps: Step) -> int:

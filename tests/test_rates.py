@@ -15,7 +15,8 @@ from simhw.formats import get_element_format
 from simhw.gemm.datapaths import get_datapath
 from simhw.gemm.operand import Storage
 from simhw.graph.ops import operators
-from simhw.layer_cost import Machine, accumulator_bits, step_cost
+from simhw.layer_cost import accumulator_bits, step_cost
+from simhw.machine import Machine
 from simhw.pes import get_pe
 
 TABLE = load_table("horowitz_45nm")

@@ -4,6 +4,7 @@ from simhw.arrays.area import ArrayArea, array_area
 from simhw.arrays.base import Gemm, Overlap, Schedule
 from simhw.arrays.dataflow import Dataflow, dataflow_names, get_dataflow, schedule
 from simhw.arrays.dequantize import DequantizationWork, Grouping, dequantization_energy_pj, dequantization_work
+from simhw.arrays.vector_unit import VectorOverlap, VectorUnit, check_overlaps
 
 __all__ = [
     "ArrayArea",
@@ -13,7 +14,10 @@ __all__ = [
     "Grouping",
     "Overlap",
     "Schedule",
+    "VectorOverlap",
+    "VectorUnit",
     "array_area",
+    "check_overlaps",
     "dataflow_names",
     "dequantization_energy_pj",
     "dequantization_work",

@@ -187,7 +187,7 @@ def schedule(
     lanes: int = 1,
     activation_stays: bool = False,
     dequantization: Dequantization = Dequantization.NONE,
-    dequantizers: Dequantizers = Dequantizers.PER_COLUMN,
+    dequantizers: Dequantizers | int = Dequantizers.PER_COLUMN,
     group_size: int | None = None,
     output_registers: int = 0,
 ) -> Schedule:
@@ -210,24 +210,25 @@ def schedule(
         lanes: multiply-accumulates that a PE takes at once and sums (its denominator).
         activation_stays: whether an activation is read once for all passes (``ProcessingElement.activation_stays``).
         dequantization: where scales meet the numbers (``ProcessingElement.dequantization``).
-        dequantizers: how many there are (``ProcessingElement.dequantizers``).
+        dequantizers: how many there are (``ProcessingElement.dequantizers``), or a number of them, which columns
+            share (see ``simhw.arrays.stalls``).
         group_size: length of a group along k; None: all of k.
         output_registers: registers that a finished sum passes between its PE and the output, as in the dequantizer
             of its column. A sum takes a cycle for each. The PEs go on meanwhile, so that the cycles are exposed once
             per GEMM, and in every fold where nothing overlaps.
 
     Raises:
-        InputError: an unknown dataflow, a size below 1 (registers: below 0), a group longer than k, arrays of sizes
-            that do not broadcast, or counts beyond int64.
+        InputError: an unknown dataflow, a size below 1 (registers: below 0), a group longer than k, more
+            dequantizers than columns, arrays of sizes that do not broadcast, or counts beyond int64.
     """
     found = get_dataflow(dataflow)
     rows, columns, passes = as_size("rows", rows), as_size("columns", columns), as_size("passes", passes)
     lanes = as_size("lanes", lanes)
     check_choice("overlap", overlap, Overlap)
     check_choice("dequantization", dequantization, Dequantization)
-    check_choice("dequantizers", dequantizers, Dequantizers)
     check_registers(output_registers)
     grouping = Grouping(dequantization=dequantization, dequantizers=dequantizers, group_size=group_size)
+    grouping.check_columns(columns)
     packed, packed_grouping = pack(gemm, grouping, lanes)
     run = Run(
         gemm=packed,
@@ -240,7 +241,7 @@ def schedule(
         output_registers=output_registers,
     )
     sizes = {"m": gemm.m, "n": gemm.n, "k": packed.k, "batch": gemm.batch, "rows": rows, "columns": columns}
-    sizes |= {"passes": passes, "group_size": 1 if run.grouping.group_size is None else run.grouping.group_size}
+    sizes |= {"passes": passes, "group_size": 1 if grouping.group_size is None else grouping.group_size}
     alone = all(isinstance(size, int) for size in sizes.values())
     result = found.schedule(run) if alone else schedule_many(run, found.schedule, common_shape(**sizes))
     if activation_stays:

@@ -7,6 +7,8 @@ g along k (G = ceil(k / g) of them), an array of R rows, C columns:
 before multiply     one per weight that enters the array: n k ceil(m / R) output-stationary, where weights
                     stream again for every row of folds; n k weight-stationary, where each is loaded once;
                     n k ceil(m / C) input-stationary, where columns hold rows of activations
+in the PE           one per weight that a PE takes: m n k where weights stream past it (output- and
+                    input-stationary), n k weight-stationary, where it holds the dequantized weight
 after group         m n G scale multiplies, m n G zero-point multiply-adds, and m k additions for the sums of
                     activations, once for every time that an activation enters the array: m k ceil(n / C)
                     output- and weight-stationary, m k input-stationary
@@ -16,14 +18,7 @@ every design        m n for the scales of token and channel on the finished outp
 So dequantizing after the group takes fewer scale multiplies than before the multiplier while m < g, and more
 beyond. All counts are of the whole batch.
 
-**Stalls.** A dequantizer takes one value per cycle. Before the multiplier it sees one weight per column and
-cycle, and on outputs one per column and cycle: it keeps up. After the group, weight-stationary, every
-column hands down one sum per cycle: it keeps up too. After the group, output-stationary, R PEs of a column
-finish a group in R consecutive cycles (row r one cycle after row r - 1, by the skew), and the column's
-dequantizer takes R cycles for them. Row 0 finishes the next group its length of cycles later; where that is
-sooner, the streams pause before it (a bubble that travels with the skew), so that a group of l cycles that
-follows another one costs max(0, R - l) extra. The first group after an idle array follows none; a ragged last
-group counts with its own, shorter length. Dequantizers of their own for each block never stall.
+How many dequantizers there are decides area and stalls (``simhw.arrays.stalls``), never the number of operations.
 """
 
 from __future__ import annotations
@@ -32,7 +27,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simhw.arrays.base import Gemm, Overlap, as_size, ceil_div, choose, larger
+from simhw.arrays.base import Gemm, as_size, ceil_div
 from simhw.costs import CostTable
 from simhw.errors import InputError
 from simhw.pes import Dequantization, DequantizationParts, Dequantizers, ProcessingElement
@@ -56,6 +51,17 @@ class DequantizationWork:
     zero_point_operations: int = 0
     activation_sum_operations: int = 0
     output_operations: int = 0
+
+    @property
+    def operations(self) -> int:
+        """All of them."""
+        return (
+            self.weight_operations
+            + self.scale_operations
+            + self.zero_point_operations
+            + self.activation_sum_operations
+            + self.output_operations
+        )
 
     def energy_pj(self, parts: DequantizationParts, table: CostTable) -> float:
         """Return the energy of all operations in picojoules."""
@@ -88,15 +94,21 @@ class Grouping:
 
     Attributes:
         dequantization: where scales meet the numbers.
-        dequantizers: how many dequantizers the array has.
+        dequantizers: how many dequantizers the array has: one per column or block, or a number of them, at most one
+            per column, which neighbouring columns then share.
         group_size: length of a group along k, or None: one group is all of k.
+
+    Raises:
+        InputError: a number or a group size below 1, or dequantizers that are neither.
     """
 
     dequantization: Dequantization = Dequantization.NONE
-    dequantizers: Dequantizers = Dequantizers.PER_COLUMN
+    dequantizers: Dequantizers | int = Dequantizers.PER_COLUMN
     group_size: int | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.dequantizers, Dequantizers):
+            _check_dequantizers(self.dequantizers)
         if self.group_size is not None:
             object.__setattr__(self, "group_size", as_size("group size", self.group_size))
 
@@ -116,10 +128,37 @@ class Grouping:
         whole = ceil_div(k, self.group_size) - 1
         return self.group_size, whole, k - whole * self.group_size
 
+    def share(self, lanes: int) -> int:
+        """Return how many of ``lanes`` neighbouring lanes one dequantizer serves."""
+        return 1 if isinstance(self.dequantizers, Dequantizers) else ceil_div(lanes, self.dequantizers)
+
+    def check_columns(self, columns: int) -> None:
+        """Refuse more dequantizers than an array has columns.
+
+        Raises:
+            InputError: there are more.
+        """
+        if isinstance(self.dequantizers, Dequantizers):
+            return
+        fewest = int(np.min(columns))
+        if self.dequantizers > fewest:
+            raise InputError(
+                f"dequantizers is {self.dequantizers}, must be 1..{fewest}, at most one for each column; give fewer, "
+                "or per_column or per_block"
+            )
+
     @property
     def after_group(self) -> bool:
         """Whether sums leave the accumulators at the end of each group."""
         return self.dequantization is Dequantization.AFTER_GROUP
+
+
+def _check_dequantizers(value: object) -> None:
+    names = ", ".join(f"Dequantizers.{choice.name}" for choice in Dequantizers)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(
+            f"dequantizers is {value!r}, must be one of {names} or an integer of at least 1; give how many there are"
+        )
 
 
 def dequantization_work(
@@ -130,6 +169,7 @@ def dequantization_work(
     columns: int,
     zero_points: bool = True,
     activation_streams: int | None = None,
+    held_weights: bool = False,
 ) -> DequantizationWork:
     """Return the dequantization operations of a GEMM.
 
@@ -141,6 +181,7 @@ def dequantization_work(
         zero_points: False for symmetric weights, which need neither zero-point work nor sums of activations.
         activation_streams: how often each activation enters the array (``Schedule.activation_streams``);
             None: once per column fold, as where weights or outputs are stationary.
+        held_weights: whether a PE keeps its weight (weight-stationary); matters where it dequantizes it itself.
     """
     outputs = gemm.batch * gemm.m * gemm.n
     match grouping.dequantization:
@@ -151,6 +192,11 @@ def dequantization_work(
         case Dequantization.BEFORE_MULTIPLY:
             return DequantizationWork(
                 weight_operations=gemm.batch * gemm.k * gemm.n * weight_streams, output_operations=outputs
+            )
+        case Dequantization.IN_PE:
+            weights = gemm.batch * gemm.k * gemm.n
+            return DequantizationWork(
+                weight_operations=weights if held_weights else weights * gemm.m, output_operations=outputs
             )
         case Dequantization.AFTER_GROUP:
             _, whole, _ = grouping.lengths(gemm.k)
@@ -163,33 +209,3 @@ def dequantization_work(
                 activation_sum_operations=activations if zero_points else 0,
                 output_operations=outputs,
             )
-
-
-def output_stationary_stalls(
-    gemm: Gemm, *, grouping: Grouping, rows: int, folds: int, passes: int, overlap: Overlap
-) -> int:
-    """Return the cycles that an output-stationary array waits for its dequantizers (derivation in the
-    module).
-
-    Args:
-        gemm: sizes.
-        grouping: where scales meet the numbers, and the groups along k.
-        rows: of the array.
-        folds: over the whole batch.
-        passes: cycles of one multiply-accumulate.
-        overlap: where folds follow each other without a gap, the first group of a fold follows the last of
-        the
-            fold before.
-    """
-    if not grouping.after_group or grouping.dequantizers is not Dequantizers.PER_COLUMN:
-        return 0
-    length, whole, last = grouping.lengths(gemm.k)
-    waits_whole = larger(0, rows - length * passes)
-    waits_last = larger(0, rows - last * passes)
-    first = choose(whole > 0, waits_whole, waits_last)
-    inside = whole * waits_whole + waits_last - first
-    if overlap in (Overlap.NONE, Overlap.PER_FOLD):
-        return folds * inside
-    # A short double-buffered fold waits for its outputs anyway: that part is compute, not a stall.
-    already = larger(0, rows - gemm.k * passes) if overlap is Overlap.DOUBLE_BUFFERED else 0
-    return folds * inside + (folds - 1) * (first - already)

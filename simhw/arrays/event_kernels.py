@@ -18,6 +18,24 @@ NONE, PER_FOLD, DOUBLE_BUFFERED, ONCE = 0, 1, 2, 3
 
 
 @kernel
+def queue(rows: int, columns: int) -> int:
+    """Return in which cycle the last sum of a group leaves one dequantizer; the first comes in cycle 0.
+
+    Row r of column c comes in cycle r + c; one leaves per cycle.
+    """
+    waiting, left, cycle = 0, 0, -1
+    while left < rows * columns:
+        cycle += 1
+        for column in range(columns):
+            if 0 <= cycle - column < rows:
+                waiting += 1
+        if waiting:
+            waiting -= 1
+            left += 1
+    return cycle
+
+
+@kernel
 def output_stationary(
     m: int,
     n: int,
@@ -28,7 +46,8 @@ def output_stationary(
     passes: int,
     overlap: int,
     group: int,
-    one_dequantizer: bool,
+    share: int,
+    spacing: int,
     registers: int,
 ) -> NDArray[np.int64]:
     """Walk over an output-stationary array.
@@ -43,7 +62,10 @@ def output_stationary(
         passes: cycles of one multiply-accumulate.
         overlap: the convention.
         group: sums leave after each ``group`` of k (``group == k``: once).
-        one_dequantizer: whether the sums of a column leave one per cycle; bubbles then hold the streams back.
+        share: columns whose sums leave through one dequantizer, one per cycle; bubbles then hold the streams back.
+            0: sums never wait.
+        spacing: cycles between two elements of k, at least ``passes``: the weights of as many columns pass one
+            dequantizer before.
         registers: that a sum passes behind its PE, one cycle each.
 
     Returns:
@@ -69,10 +91,10 @@ def output_stationary(
                 used_rows, used_columns = min(rows, m - i), min(columns, n - j)
                 now = start
                 for element in range(k):
-                    if one_dequantizer and (element % group == 0):
+                    if share and (element % group == 0):
                         length = min(group, k - element) * passes
                         now = max(now, column_free - length + 1)
-                        column_free = now + length - 1 + rows
+                        column_free = now + length - 1 + rows * share
                     for step in range(passes):
                         # lanes beyond the edge carry zeros, so that the fold is charged as if it were full
                         for row in range(rows):
@@ -89,9 +111,19 @@ def output_stationary(
                         counts[3] += used_columns if step == 0 else 0
                         counts[6] += used_rows * used_columns
                         now += 1
+                    for _ in range(passes, spacing):  # lanes idle until the next weights are there
+                        for row in range(rows):
+                            activation_lane[row] = now + row
+                        for column in range(columns):
+                            weight_lane[column] = now + column
+                        now += 1
                 last = max(last, now - 1 + rows - 1 + columns - 1)
                 counts[4] += used_rows * used_columns
                 first_out = now - 1  # row 0, column 0
+                if share > 1:
+                    for column in range(0, columns, share):
+                        width = min(share, columns - column)
+                        last = max(last, first_out + column + queue(rows, width))
                 if overlap == NONE:  # the finished fold is shifted up and out, a row per cycle
                     last += rows + registers
                 elif overlap != ONCE:
@@ -116,6 +148,9 @@ def chained(
     columns: int,
     passes: int,
     overlap: int,
+    load_spacing: int,
+    spacing: int,
+    end_spacing: int,
     registers: int,
 ) -> NDArray[np.int64]:
     """Walk over an array whose sums flow down the rows: weight- or input-stationary.
@@ -129,6 +164,9 @@ def chained(
         columns: of the array.
         passes: rows that one element of k occupies.
         overlap: the convention.
+        load_spacing: cycles between two rows of a load.
+        spacing: cycles between two elements of the stream.
+        end_spacing: the same in the folds that end a group.
         registers: that a sum passes behind its chain, one cycle each.
 
     Returns:
@@ -147,40 +185,43 @@ def chained(
             for length in k_lengths:
                 for i in range(0, length * passes, rows):
                     used_rows = min(rows, length * passes - i)
+                    each = end_spacing if i + rows >= length * passes else spacing
                     if overlap in (NONE, PER_FOLD):
                         load = last + 1
-                        begin = load + rows
+                        begin = load + rows * load_spacing
                     elif overlap == DOUBLE_BUFFERED:
                         # behind the front of the running stream, into the second register of each PE
                         load = begin if counts[1] else 0
-                        begin = max(stream_lane[0] + 1, load + rows)
+                        begin = max(stream_lane[0] + 1, load + rows * load_spacing)
                     else:
-                        begin = stream_lane[0] + 1 if counts[1] else rows
-                        load = begin - rows
+                        begin = stream_lane[0] + 1 if counts[1] else rows * load_spacing
+                        if load_spacing > 1 and counts[1]:
+                            begin = max(begin, load_lane[0] + 1 + rows * load_spacing)
+                        load = begin - rows * load_spacing
                     for column in range(columns):
-                        if overlap != ONCE:
+                        if overlap != ONCE or load_spacing > 1:
                             if load_lane[column] >= load + column:
                                 counts[0] = -1
                                 return counts
-                            load_lane[column] = load + column + rows - 1
+                            load_lane[column] = load + column + rows * load_spacing - 1
                     counts[3] += used_rows * used_columns
                     for row in range(rows):
                         for element in range(stream):
-                            if stream_lane[row] >= begin + row + element:
+                            if stream_lane[row] >= begin + row + element * each:
                                 counts[0] = -1
                                 return counts
-                            stream_lane[row] = begin + row + element
+                            stream_lane[row] = begin + row + (element + 1) * each - 1
                     counts[2] += used_rows * stream
                     counts[6] += used_rows * used_columns * stream
                     for column in range(columns):
                         for element in range(stream):
-                            cycle = begin + rows - 1 + column + element
+                            cycle = begin + rows - 1 + column + element * each
                             if output_lane[column] >= cycle:
                                 counts[0] = -1
                                 return counts
-                            output_lane[column] = cycle
-                            last = max(last, cycle)
-                            seen = max(seen, cycle + registers)
+                            output_lane[column] = cycle + each - 1
+                            last = max(last, output_lane[column])
+                            seen = max(seen, output_lane[column] + registers)
                     if overlap == NONE:  # nothing of the next fold moves before all results stand
                         last = seen
                     counts[4] += used_columns * stream

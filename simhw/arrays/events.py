@@ -40,7 +40,7 @@ def walk(
     overlap: Overlap = Overlap.PER_FOLD,
     passes: int = 1,
     dequantization: Dequantization = Dequantization.NONE,
-    dequantizers: Dequantizers = Dequantizers.PER_COLUMN,
+    dequantizers: Dequantizers | int = Dequantizers.PER_COLUMN,
     group_size: int | None = None,
     output_registers: int = 0,
 ) -> Walk:
@@ -63,6 +63,7 @@ def walk(
     check_choice("overlap", overlap, Overlap)
     check_registers(output_registers)
     grouping = Grouping(dequantization=dequantization, dequantizers=dequantizers, group_size=group_size)
+    grouping.check_columns(columns)
     length, whole, last = grouping.lengths(gemm.k)
     if gemm.macs * passes // min(rows, columns) > MOST_EVENTS:
         raise InputError(
@@ -72,11 +73,24 @@ def walk(
     convention = list(Overlap).index(overlap)
     from simhw.arrays import event_kernels
 
+    before = grouping.dequantization is Dequantization.BEFORE_MULTIPLY
     if dataflow == "output_stationary":
-        one = grouping.after_group and dequantizers is Dequantizers.PER_COLUMN
+        queued = grouping.after_group and dequantizers is not Dequantizers.PER_BLOCK
         group = length if grouping.after_group else gemm.k
+        spacing = max(passes, grouping.share(columns)) if before else passes
         counts = event_kernels.output_stationary(
-            gemm.m, gemm.n, gemm.k, gemm.batch, rows, columns, passes, convention, group, one, output_registers
+            gemm.m,
+            gemm.n,
+            gemm.k,
+            gemm.batch,
+            rows,
+            columns,
+            passes,
+            convention,
+            group,
+            grouping.share(columns) if queued else 0,
+            spacing,
+            output_registers,
         )
         activation_reads, weight_reads = counts[2], counts[3]
     else:
@@ -85,6 +99,7 @@ def walk(
         pieces = [length] * whole + [last] if grouping.after_group else [gemm.k]
         held_weights = dataflow == "weight_stationary"
         stream, across = (gemm.m, gemm.n) if held_weights else (gemm.n, gemm.m)
+        spacing = grouping.share(rows) if before and not held_weights else 1
         counts = event_kernels.chained(
             stream,
             across,
@@ -94,6 +109,9 @@ def walk(
             columns,
             passes,
             convention,
+            grouping.share(columns) if before and held_weights else 1,
+            spacing,
+            grouping.share(columns) if grouping.after_group else spacing,
             output_registers,
         )
         # each slice of a weight goes to a row of its own: together they are one word

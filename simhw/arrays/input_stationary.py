@@ -14,8 +14,9 @@ each row sees its own slice of the weights.
 
 from __future__ import annotations
 
-from simhw.arrays.base import Overlap, Schedule, ceil_div, larger
+from simhw.arrays.base import Schedule, ceil_div
 from simhw.arrays.dataflow import Dataflow, Run
+from simhw.arrays.stalls import chained_cycles
 
 
 def _schedule(run: Run) -> Schedule:
@@ -23,21 +24,13 @@ def _schedule(run: Run) -> Schedule:
     k_folds = run.k_folds()
     column_folds = ceil_div(gemm.m, run.columns)
     folds = k_folds * column_folds * gemm.batch
-    fill = 2 * run.rows + run.columns - 2
-    per_fold = gemm.n + fill
-    match run.overlap:
-        case Overlap.NONE | Overlap.PER_FOLD:
-            compute = folds * per_fold
-        case Overlap.DOUBLE_BUFFERED:
-            compute = (folds - 1) * larger(gemm.n, run.rows) + per_fold
-        case Overlap.ONCE:
-            compute = folds * gemm.n + fill
+    compute, stalls = chained_cycles(run, stream=gemm.n, across=gemm.m, folds=folds)
     outputs = gemm.batch * gemm.m * gemm.n
     return run.finish(
         folds=folds,
-        cycles_per_fold=per_fold,
+        cycles_per_fold=gemm.n + 2 * run.rows + run.columns - 2,
         compute_cycles=compute,
-        dequantize_stall_cycles=0,
+        dequantize_stall_cycles=stalls,
         sram_activation_reads=gemm.batch * gemm.m * gemm.k * run.passes,
         sram_weight_reads=gemm.batch * gemm.k * gemm.n * column_folds,
         sram_output_writes=outputs * k_folds,

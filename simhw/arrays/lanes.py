@@ -2,7 +2,8 @@
 
 A PE of L lanes multiplies L neighbours along k in one cycle and adds their sum to one accumulator, as a fusion
 unit does with narrow operands. So L elements of k travel together as one word, and the closed forms hold for
-ceil(k / L) such words; the last word of a group is filled up with zeros, because a sum belongs to one scale.
+ceil(k / L) such words. Where sums leave after each group, its last word is filled up with zeros, because a sum
+belongs to one scale.
 Words of the packed GEMM are counted back in single operands, without the zeros.
 """
 
@@ -24,6 +25,8 @@ def pack(gemm: Gemm, grouping: Grouping, lanes: int) -> tuple[Gemm, Grouping]:
         InputError: a group is longer than k.
     """
     length, whole, last = grouping.lengths(gemm.k)
+    if not grouping.after_group:
+        return replace(gemm, k=ceil_div(gemm.k, lanes)), replace(grouping, group_size=None)
     words = whole * ceil_div(length, lanes) + ceil_div(last, lanes)
     size = None if grouping.group_size is None else ceil_div(length, lanes)
     return replace(gemm, k=words), replace(grouping, group_size=size)
@@ -35,7 +38,7 @@ def unpack(packed: Schedule, gemm: Gemm, words: int, lanes: int, passes: int) ->
     chunk: Any = packed.summation_chunk
     if chunk is not None:
         chunk = chunk * lanes
-        chunk = np.minimum(chunk, gemm.k) if np.ndim(chunk) else chunk
+        chunk = np.minimum(chunk, gemm.k) if np.ndim(chunk) else min(chunk, gemm.k)
     return replace(
         packed,
         utilization=gemm.macs * passes / (pe_cycles * lanes),

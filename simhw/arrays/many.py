@@ -75,7 +75,8 @@ def _bound(run: Run) -> int:
     across_m = max(ceiling(m, run.rows), ceiling(m, run.columns))
     across_n = ceiling(n, run.columns)
     folds = batch * max(across_m * across_n, along_k * max(across_m, across_n))
-    per_fold = max(m, n, k * passes) + (groups + 3) * rows + columns
+    share = columns if isinstance(run.grouping.dequantizers, int) else 1
+    per_fold = max(m, n, k * passes) * max(share, rows if share > 1 else 1) + (groups + 3) * rows * share + columns
     words = batch * passes * max(m * k * across_n, k * n * across_m, m * n * along_k, m * n * k)
     return max(folds * per_fold * rows * columns, words)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from simhw.arrays.base import Overlap, Schedule, ceil_div, larger
 from simhw.arrays.dataflow import ONE_CHAIN, Dataflow, Run
-from simhw.arrays.dequantize import output_stationary_stalls
+from simhw.arrays.stalls import output_stationary_stalls
 
 
 def _schedule(run: Run) -> Schedule:
@@ -35,9 +35,7 @@ def _schedule(run: Run) -> Schedule:
         case Overlap.ONCE:
             per_fold = stream + fill
             compute = folds * stream + fill
-    stalls = output_stationary_stalls(
-        gemm, grouping=run.grouping, rows=run.rows, folds=folds, passes=run.passes, overlap=run.overlap
-    )
+    stalls = output_stationary_stalls(run, folds)
     outputs = gemm.batch * gemm.m * gemm.n
     return run.finish(
         folds=folds,

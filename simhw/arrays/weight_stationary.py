@@ -17,8 +17,9 @@ activation is streamed to each of them.
 
 from __future__ import annotations
 
-from simhw.arrays.base import Overlap, Schedule, ceil_div, larger
+from simhw.arrays.base import Schedule, ceil_div
 from simhw.arrays.dataflow import Dataflow, Run
+from simhw.arrays.stalls import chained_cycles
 
 
 def _schedule(run: Run) -> Schedule:
@@ -26,21 +27,13 @@ def _schedule(run: Run) -> Schedule:
     k_folds = run.k_folds()
     column_folds = ceil_div(gemm.n, run.columns)
     folds = k_folds * column_folds * gemm.batch
-    fill = 2 * run.rows + run.columns - 2
-    per_fold = gemm.m + fill
-    match run.overlap:
-        case Overlap.NONE | Overlap.PER_FOLD:
-            compute = folds * per_fold
-        case Overlap.DOUBLE_BUFFERED:
-            compute = (folds - 1) * larger(gemm.m, run.rows) + per_fold
-        case Overlap.ONCE:
-            compute = folds * gemm.m + fill
+    compute, stalls = chained_cycles(run, stream=gemm.m, across=gemm.n, folds=folds)
     outputs = gemm.batch * gemm.m * gemm.n
     return run.finish(
         folds=folds,
-        cycles_per_fold=per_fold,
+        cycles_per_fold=gemm.m + 2 * run.rows + run.columns - 2,
         compute_cycles=compute,
-        dequantize_stall_cycles=0,
+        dequantize_stall_cycles=stalls,
         sram_activation_reads=gemm.batch * gemm.m * gemm.k * run.passes * column_folds,
         sram_weight_reads=gemm.batch * gemm.k * gemm.n,
         sram_output_writes=outputs * k_folds,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Any
 
 import click
@@ -10,7 +11,19 @@ import click
 from simhw.errors import InputError
 
 _FILE_STATES = ("gemms", "config", "dataflow", "rows", "columns", "ifmap_kb", "filter_kb", "ofmap_kb")
-_NOT_SCALESIM = ("bandwidth", "latency", "pe", "technology", "group_size", "scale_bits", "zero_point_bits")
+_NOT_SCALESIM = (
+    *("bandwidth", "latency", "pe", "technology", "group_size", "scale_bits", "zero_point_bits"),
+    *(
+        "activation_bits",
+        "weight_bits",
+        "output_bits",
+        "accumulator_bits",
+        "dequantization",
+        "dequantizers",
+        "vector_lanes",
+        "vector_overlap",
+    ),
+)
 _COMPAT = "scalesim3"
 
 
@@ -29,6 +42,22 @@ _COMPAT = "scalesim3"
 @click.option("--bandwidth", type=float, metavar="WORDS", help="Words per cycle from and to DRAM. [default: unlimited]")
 @click.option("--latency", type=int, metavar="CYCLES", help="Before each transfer from DRAM. [default: 0]")
 @click.option("--pe", metavar="NAME", help="Processing element. [default: int8_mac]")
+@click.option("--activation-bits", type=int, metavar="BITS", help="Of a PE that executes several. [default: its own]")
+@click.option("--weight-bits", type=int, metavar="BITS", help="Of a PE that executes several. [default: its own]")
+@click.option("--output-bits", type=int, metavar="BITS", help="Of a finished output. [default: as an activation]")
+@click.option("--accumulator-bits", type=int, metavar="BITS", help="Of a partial sum. [default: 32]")
+@click.option(
+    "--dequantization",
+    metavar="NAME",
+    help="in_pe: in every PE instead of at the array's edge. [default: the PE's own]",
+)
+@click.option(
+    "--dequantizers",
+    metavar="N|NAME",
+    help="How many the array has: per_column, per_block or a number that columns share.",
+)
+@click.option("--vector-lanes", type=int, metavar="L", help="Unit that requantizes the outputs. [default: none]")
+@click.option("--vector-overlap", metavar="NAME", help="Of that unit with the array: none, pipelined. [default: none]")
 @click.option("--technology", metavar="NAME", help="Energy table. [default: horowitz_45nm]")
 @click.option("--group-size", type=int, metavar="G", help="Of weights that share a scale. [default: the PE's block]")
 @click.option("--scale-bits", type=int, metavar="BITS", help="Of the scale of a group of weights. [default: 0]")
@@ -57,18 +86,29 @@ def command(csv_file: str, compat: str | None, like: str | None, **given: Any) -
 
 
 def _cost(options: dict[str, Any]) -> Sequence[Mapping[str, object]]:
-    from simhw.arrays import Overlap
-    from simhw.cost_table import CostSettings, cost_rows
+    from simhw.arrays import Overlap, VectorOverlap
+    from simhw.cost_settings import CostSettings
+    from simhw.cost_table import cost_rows
     from simhw.layer_files import read_layers
+    from simhw.pes import Dequantization, Dequantizers
 
     layers = read_layers(_gemms(options))
     options = _with_config(options)
-    if "overlap" in options:
-        names = [overlap.value for overlap in Overlap]
-        if options["overlap"] not in names:
-            raise InputError(f"overlap is {options['overlap']!r}, must be one of {', '.join(names)}; choose one")
-        options["overlap"] = Overlap(options["overlap"])
+    for name, choices in (("overlap", Overlap), ("dequantization", Dequantization), ("vector_overlap", VectorOverlap)):
+        if name in options:
+            options[name] = _member(name.replace("_", " "), options[name], choices)
+    if "dequantizers" in options and not options["dequantizers"].lstrip("-").isdecimal():
+        options["dequantizers"] = _member("dequantizers", options["dequantizers"], Dequantizers, "a number")
+    elif "dequantizers" in options:
+        options["dequantizers"] = int(options["dequantizers"])
     return cost_rows(layers, CostSettings(**options))
+
+
+def _member(what: str, given: str, choices: type[Enum], *others: str) -> Enum:
+    names = [choice.value for choice in choices]
+    if given not in names:
+        raise InputError(f"{what} is {given!r}, must be one of {', '.join([*names, *others])}; choose one")
+    return choices(given)
 
 
 def _scalesim(options: dict[str, Any], like: str | None) -> Sequence[Mapping[str, object]]:

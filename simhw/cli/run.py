@@ -50,6 +50,16 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="none, per_fold, double_buffered, once",
 )
+@click.option(
+    "--vector-overlap",
+    default="none",
+    show_default=True,
+    metavar="NAME",
+    help="Vector unit beside the array: none, pipelined.",
+)
+@click.option(
+    "--quantizers", default="port", show_default=True, metavar="NAME", help="Of activations: port, vector_unit."
+)
 @click.option("--technology", default="horowitz_45nm", show_default=True, metavar="NAME", help="Energy and area table.")
 @click.option("--samples", type=int, metavar="N", help="Samples of the data set. [default: the network's]")
 @click.option("--tokens", type=int, metavar="N", help="Tokens of the data set, instead of --samples.")

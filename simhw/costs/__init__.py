@@ -16,8 +16,10 @@ from simhw.costs.parts import (
     Shared,
     Shift,
 )
+from simhw.costs.vector_work import REQUANTIZATION, VectorWork
 
 __all__ = [
+    "REQUANTIZATION",
     "BitwiseAnd",
     "CombinedTable",
     "Confidence",
@@ -35,6 +37,7 @@ __all__ = [
     "Register",
     "Shared",
     "Shift",
+    "VectorWork",
     "WholePE",
     "count_all_gates",
     "count_gates",

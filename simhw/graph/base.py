@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simhw.costs import VectorWork as VectorWork
+
 Array = NDArray[Any]
 FloatArray = NDArray[np.float32]
+NO_WORK = VectorWork()
 
 
 @dataclass(frozen=True)
@@ -69,20 +72,6 @@ class Kind(enum.Enum):
     """Addressing only: no value changes."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class VectorWork:
-    """Work of a vector step.
-
-    Attributes:
-        adds, multiplies: float32 operations per element of its largest operand (divisions, roots as multiplications).
-        passes: how often an element goes through the pipelined vector unit.
-    """
-
-    adds: float = 0.0
-    multiplies: float = 0.0
-    passes: int = 1
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Matmul:
     """A step as a GEMM ``a @ b.T + bias``.
@@ -123,7 +112,7 @@ class Operator:
     aten: tuple[str, ...]
     reference: Callable[..., Any]
     kind: Kind
-    work: VectorWork = VectorWork()
+    work: VectorWork = NO_WORK
     lower: Callable[..., Matmul] | None = None
     weight: int | None = None
 

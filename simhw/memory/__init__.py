@@ -2,5 +2,16 @@
 
 from simhw.memory.base import Dram, Memory, Precision, Sram, TileProblem, Tiling
 from simhw.memory.search import best_tiling
+from simhw.memory.traffic import TRAFFIC_PARTS, traffic_bits
 
-__all__ = ["Dram", "Memory", "Precision", "Sram", "TileProblem", "Tiling", "best_tiling"]
+__all__ = [
+    "TRAFFIC_PARTS",
+    "Dram",
+    "Memory",
+    "Precision",
+    "Sram",
+    "TileProblem",
+    "Tiling",
+    "best_tiling",
+    "traffic_bits",
+]

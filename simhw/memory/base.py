@@ -159,7 +159,7 @@ class TileProblem:
         batch: independent products.
         least: smallest tile in each direction: what the array holds at once, 1 along the stream.
         stream: the direction (0, 1, 2: m, n, k) that streams past the array.
-        stream_cycles: cycles of one element of the stream.
+        stream_cycles: cycles of so many elements of the stream.
         group: tiles along k are cut so that they hold whole groups of this length, or lie within one; None: anyhow.
         chain: products that the array sums before a sum leaves it; None: all of a tile.
         cycles: what a tile takes.
@@ -173,7 +173,7 @@ class TileProblem:
     batch: int
     least: tuple[int, int, int]
     stream: int
-    stream_cycles: int
+    stream_cycles: Callable[[Any], Any] = field(repr=False)
     group: int | None
     chain: int | None
     cycles: TileCycles = field(repr=False)

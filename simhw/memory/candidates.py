@@ -90,9 +90,10 @@ def _streamed(problem: TileProblem, both: Counts, trips: Counts) -> Counts:
     ends: list[Any] = [both[:, d].reshape(-1, *shapes[d][1:]) for d in range(3)]
     ends[stream] = np.full((1, 1, 1, 1), size)
     whole = problem.cycles(*ends)
-    before = (trips[:, stream] - 1) * both[:, stream, 0] * problem.stream_cycles
+    each = problem.stream_cycles(both[:, stream, 0])
+    before = (trips[:, stream] - 1) * each
     rest = whole - before[:, None, None, None]
-    piece = np.broadcast_to((both[:, stream, 0] * problem.stream_cycles)[:, None, None, None], rest.shape)
+    piece = np.broadcast_to(each[:, None, None, None], rest.shape)
     return np.ascontiguousarray(np.concatenate([piece, rest], axis=stream + 1).reshape(-1, 8))
 
 

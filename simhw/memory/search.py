@@ -8,6 +8,8 @@ latency, bound and walk are equal and nothing is walked.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,7 +27,7 @@ def best_tiling(problem: TileProblem, precision: Precision, memory: Memory) -> T
     """Return the tiling with the fewest cycles, and of those the one with the least traffic.
 
     Raises:
-        InputError: a buffer cannot hold the smallest tile, or counts of bits exceed int64.
+        InputError: a buffer cannot hold the smallest tile, or counts of bits or cycles exceed int64.
     """
     _check_counts(problem, precision)
     found = candidates(problem, precision)
@@ -36,6 +38,14 @@ def best_tiling(problem: TileProblem, precision: Precision, memory: Memory) -> T
             f"no tiling of m {problem.m}, n {problem.n}, k {problem.k} fits in buffers of {memory.activation.kib}, "
             f"{memory.weight.kib} and {memory.output.kib} KiB at once; give a larger one or a smaller array"
         )
+    countable = _countable(problem, found, precision, memory, place)
+    if not countable.any():
+        raise InputError(
+            f"m {problem.m}, n {problem.n}, k {problem.k}, batch {problem.batch} takes more than 2**62 cycles with a "
+            f"DRAM of {memory.dram.bits_per_cycle} bits per cycle and a latency of {memory.dram.latency_cycles}; "
+            "split the GEMM or give a faster DRAM"
+        )
+    place, order, streamed = place[countable], order[countable], streamed[countable]
     compute = _compute(problem, found, place, streamed)
     traffic = _traffic(problem, found, precision, place, order)
     bits = traffic.sum(axis=0)
@@ -67,6 +77,23 @@ def _choices(problem: TileProblem, allowed: NDArray[np.bool_]) -> tuple[Counts, 
         parts.append((place, order, np.full(place.size, streamed)))
     place, order, flag = (np.concatenate(column) for column in zip(*parts, strict=True))
     return place, order, flag
+
+
+def _countable(
+    problem: TileProblem, found: Candidates, precision: Precision, memory: Memory, place: Counts
+) -> NDArray[np.bool_]:
+    """Return which choices stay below 2**62 cycles and bits in any case.
+
+    Bound, in float: every step with the longest tile and with transfers of all its operands, in and out.
+    """
+    steps = problem.batch * found.trips.astype(np.float64).prod(axis=1)
+    tile = np.maximum(found.cycles.max(axis=1), found.streamed_cycles.max(axis=1)).astype(np.float64)
+    wide = 2 * max(precision.accumulator_bits, precision.output_bits)
+    bits = found.activation.max(axis=1) + found.weight.max(axis=1) + wide * found.outputs.max(axis=1).astype(np.float64)
+    width = memory.dram.bits_per_cycle or math.inf
+    cycles = abs(float(problem.fill_cycles)) + steps * (tile + bits / width + 2.0 * memory.dram.latency_cycles)
+    countable: NDArray[np.bool_] = (cycles < _WIDEST) & (steps * bits < _WIDEST)
+    return countable[place]
 
 
 def _compute(problem: TileProblem, found: Candidates, place: Counts, streamed: Counts) -> Counts:

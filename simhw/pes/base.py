@@ -45,6 +45,9 @@ class Dequantization(Enum):
     """Once per output: one scale per token and one per channel leave the sum over k."""
     BEFORE_MULTIPLY = "before_multiply"
     """Once per weight that enters the array: the multiplier sees dequantized weights."""
+    IN_PE = "in_pe"
+    """Once per weight that a PE takes, by a dequantizer in each of them: codes travel, the multiplier sees dequantized
+    weights."""
     AFTER_GROUP = "after_group"
     """Once per output and group of k: the multiplier sees codes, each group's sum is scaled."""
 

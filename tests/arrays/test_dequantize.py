@@ -29,6 +29,9 @@ def _by_hand(gemm, rows, columns, group, dataflow, dequantization, zero_points):
             for _ in row_folds:
                 for _ in range(gemm.k):
                     counts["weight"] += gemm.n
+        if dequantization is Dequantization.IN_PE:
+            for _ in range(1 if dataflow == "weight_stationary" else gemm.m):  # each PE sees each weight of its own
+                counts["weight"] += gemm.k * gemm.n
         for column_fold in _blocks(gemm.n, gemm.n if dataflow == "input_stationary" else columns):
             for _ in range(gemm.m):
                 if dequantization is Dequantization.AFTER_GROUP:
@@ -63,6 +66,7 @@ def test_every_operation_is_counted(m, n, k, batch, rows, columns, dataflow, deq
         columns=columns,
         zero_points=zero_points,
         activation_streams=found.activation_streams,
+        held_weights=dataflow == "weight_stationary",
     )
     expected = _by_hand(gemm, rows, columns, group, dataflow, dequantization, zero_points)
     assert work == DequantizationWork(**{f"{kind}_operations": count for kind, count in expected.items()})

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simhw.arrays import Gemm, Overlap, dataflow_names, schedule
+from simhw.arrays.convolution import Convolution
 from simhw.arrays.events import Walk, walk
 from simhw.errors import InputError
 from simhw.pes import Dequantization, Dequantizers
@@ -27,7 +28,7 @@ ARRAY = st.integers(1, 9)
     dataflow=st.sampled_from(dataflow_names()),
     overlap=st.sampled_from(Overlap),
     dequantization=st.sampled_from(Dequantization),
-    dequantizers=st.sampled_from(Dequantizers),
+    dequantizers=st.sampled_from(Dequantizers) | st.integers(1, 9),
     registers=st.integers(0, 3),
     data=st.data(),
 )
@@ -35,6 +36,8 @@ def test_events_and_closed_form_agree(
     m, n, k, batch, rows, columns, passes, dataflow, overlap, dequantization, dequantizers, registers, data
 ):
     group = data.draw(st.none() | st.integers(1, k), label="group")
+    if isinstance(dequantizers, int):
+        dequantizers = min(dequantizers, columns)
     gemm = Gemm(m=m, n=n, k=k, batch=batch)
     options = {
         "dataflow": dataflow,
@@ -57,6 +60,28 @@ def test_a_network_layer():
     for dataflow in dataflow_names():
         options = {"dataflow": dataflow, "rows": 32, "columns": 16, "overlap": Overlap.DOUBLE_BUFFERED}
         assert walk(gemm, **options).cycles == schedule(gemm, **options).cycles
+
+
+@pytest.mark.parametrize("overlap", Overlap)
+@pytest.mark.parametrize("dataflow", dataflow_names())
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"padding": (1, 1)},
+        {"stride": (2, 3)},
+        {"dilation": (2, 1), "padding": (2, 0)},
+        {"groups": 2},
+        {"groups": 6, "filters": 6},  # depthwise
+        {"groups": 6, "filters": 12, "batch": 3, "stride": (2, 2), "padding": (1, 1)},
+    ],
+)
+def test_convolutions_of_every_kind(kind, dataflow, overlap):
+    sizes = {"height": 9, "width": 8, "channels": 6, "filters": 10, "filter_height": 3, "filter_width": 2}
+    layer = Convolution(**(sizes | kind))
+    options = {"dataflow": dataflow, "rows": 5, "columns": 4, "overlap": overlap}
+    found, counted = schedule(layer.gemm, **options), walk(layer.gemm, **options)
+    for name in Walk.__dataclass_fields__:
+        assert getattr(found, name) == getattr(counted, name), name
 
 
 @pytest.mark.parametrize("double_buffered", [False, True])
@@ -82,3 +107,9 @@ def test_the_event_model_takes_one_gemm_of_moderate_size():
         walk(Gemm(m=[1, 2], n=1, k=1), **array)
     with pytest.raises(InputError, match="moves more than 68719476736 words"):
         walk(Gemm(m=2**14, n=2**14, k=2**14), **array)
+    with pytest.raises(InputError, match="moves more than 68719476736 words"):  # beyond int64, too
+        walk(Gemm(m=2**24, n=2**24, k=2**24), **array)
+    with pytest.raises(InputError, match="rows is 0, must be an integer of at least 1"):
+        walk(Gemm(m=1, n=1, k=1), **{**array, "rows": 0})
+    with pytest.raises(InputError, match="columns is -4, must be an integer of at least 1"):
+        walk(Gemm(m=1, n=1, k=1), **{**array, "columns": -4})

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import simhw
 from simhw.arrays import Gemm, Overlap, Schedule, dataflow_names, schedule
 from simhw.errors import InputError
-from simhw.pes import Dequantization
+from simhw.pes import Dequantization, Dequantizers
 
 SIZE = st.integers(1, 3000)
 COUNTS = [field.name for field in fields(Schedule) if field.type in ("int", "float")]
@@ -23,9 +23,16 @@ COUNTS = [field.name for field in fields(Schedule) if field.type in ("int", "flo
     dataflow=st.sampled_from(dataflow_names()),
     overlap=st.sampled_from(Overlap),
     dequantization=st.sampled_from(Dequantization),
+    dequantizers=st.sampled_from(Dequantizers) | st.integers(1, 200),
+    lanes=st.integers(1, 4),
+    registers=st.integers(0, 3),
     data=st.data(),
 )
-def test_many_are_each_of_them(layers, arrays, passes, dataflow, overlap, dequantization, data):
+def test_many_are_each_of_them(
+    layers, arrays, passes, dataflow, overlap, dequantization, dequantizers, lanes, registers, data
+):
+    if isinstance(dequantizers, int):
+        dequantizers = min(dequantizers, *(c for _, c in arrays))
     group = data.draw(st.none() | st.integers(1, min(k for _, _, k, _ in layers)), label="group")
     m, n, k, batch = (np.array(column)[:, None] for column in zip(*layers, strict=True))
     rows, columns = (np.array(column) for column in zip(*arrays, strict=True))
@@ -34,6 +41,9 @@ def test_many_are_each_of_them(layers, arrays, passes, dataflow, overlap, dequan
         "overlap": overlap,
         "passes": passes,
         "dequantization": dequantization,
+        "dequantizers": dequantizers,
+        "lanes": lanes,
+        "output_registers": registers,
         "group_size": group,
     }
     many = schedule(Gemm(m=m, n=n, k=k, batch=batch), rows=rows, columns=columns, **options)
@@ -66,10 +76,14 @@ def test_numpy_scalars_are_sizes():
     n=st.integers(1, 2**22),
     k=st.integers(1, 2**22),
     dataflow=st.sampled_from(dataflow_names()),
+    overlap=st.sampled_from(Overlap),
+    where=st.sampled_from(Dequantization),
+    count=st.sampled_from([Dequantizers.PER_COLUMN, 4, 1]),
 )
-def test_counts_beyond_int64_are_refused_not_wrapped(m, n, k, dataflow):
+def test_counts_beyond_int64_are_refused_not_wrapped(m, n, k, dataflow, overlap, where, count):
     """Arrays of sizes give what Python's integers give, or the same refusal."""
-    options = {"dataflow": dataflow, "rows": 4, "columns": 4}
+    options = {"dataflow": dataflow, "rows": 4, "columns": 4, "overlap": overlap}
+    options |= {"dequantization": where, "dequantizers": count, "group_size": None if k < 8 else 8}
     refusal = _refusal(Gemm(m=m, n=n, k=k), options)
     assert _refusal(Gemm(m=[1, m], n=n, k=k), options) == refusal
     if refusal is None:

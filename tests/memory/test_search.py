@@ -4,114 +4,71 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from drawn import GEMMS, KIB, LAYERS, WIDTHS, arrays, precisions
+from drawn import memory as _memory
+from drawn import plan as _plan
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from simhw.arrays import Gemm, Overlap, dataflow_names
+from simhw.arrays import Gemm, dataflow_names
 from simhw.arrays.convolution import Convolution
 from simhw.errors import InputError
 from simhw.layer_plan import ArraySettings, plan_layer
-from simhw.memory import Dram, Memory, Precision, Sram
+from simhw.memory import Dram, Memory, Precision, Sram, traffic_bits
 from simhw.pes import Dequantization
 
-SIZE = st.integers(1, 200)
-WIDTHS = st.sampled_from([1.0, 8.0, 31.5, 256.0])
-KIB = (64, 16, 4, 2, 1)
 
-
-@st.composite
-def arrays(draw):
-    return ArraySettings(
-        dataflow=draw(st.sampled_from(dataflow_names())),
-        rows=draw(st.integers(1, 32)),
-        columns=draw(st.integers(1, 32)),
-        overlap=draw(st.sampled_from(Overlap)),
-        passes=draw(st.integers(1, 2)),
-        dequantization=draw(st.sampled_from([Dequantization.NONE, Dequantization.AFTER_GROUP])),
-        group_size=draw(st.sampled_from([None, 8, 13, 64])),
-    )
-
-
-@st.composite
-def precisions(draw):
-    group = draw(st.sampled_from([None, 8, 32]))
-    scale = 16 if group else 0
-    return Precision(
-        activation_bits=draw(st.sampled_from([4, 8, 16])),
-        weight_bits=draw(st.sampled_from([4, 8])),
-        group_size=group,
-        scale_bits=scale,
-        zero_point_bits=draw(st.sampled_from([0, 4])) if group else 0,
-        activation_scale_bits=scale // 2,
-    )
-
-
-GEMMS = st.builds(Gemm, m=SIZE, n=SIZE, k=SIZE, batch=st.integers(1, 3))
-
-
-def _memory(kib, width=None, latency=0):
-    return Memory(
-        activation=Sram(kib=kib),
-        weight=Sram(kib=kib),
-        output=Sram(kib=kib),
-        dram=Dram(bits_per_cycle=width, latency_cycles=latency),
-    )
-
-
-def _plan(gemm, array, precision, memory):
-    try:
-        return plan_layer(gemm, array, precision, memory)
-    except InputError as error:
-        if "buffer" not in str(error):
-            raise
-        return None
-
-
-def _compulsory_bits(gemm, precision):
+def _compulsory_bits(layer, precision):
+    """Each pixel or activation once, each weight, scale and zero point once, each output once."""
+    gemm = layer.gemm if isinstance(layer, Convolution) else layer
     group = precision.group_size
     groups = -(-gemm.k // group) if group else 0
     return gemm.batch * (
-        gemm.m * (gemm.k * precision.activation_bits + groups * precision.activation_scale_bits)
+        gemm.m * (gemm.k * precision.activation_bits * (layer is gemm) + groups * precision.activation_scale_bits)
         + gemm.n * (gemm.k * precision.weight_bits + groups * (precision.scale_bits + precision.zero_point_bits))
         + gemm.m * gemm.n * precision.output_bits
-    )
+    ) + (0 if layer is gemm else layer.input_words * precision.activation_bits)
 
 
-@settings(max_examples=100)
-@given(gemm=GEMMS, array=arrays(), precision=precisions(), kib=st.sampled_from(KIB), width=WIDTHS)
-def test_no_plan_beats_compute_or_bandwidth(gemm, array, precision, kib, width):
-    plan = _plan(gemm, array, precision, _memory(kib, width))
+@pytest.mark.parametrize("dataflow", dataflow_names())
+@settings(max_examples=60)
+@given(layer=LAYERS, array=arrays(), precision=precisions(), kib=st.sampled_from(KIB), width=WIDTHS)
+def test_no_plan_beats_compute_or_bandwidth(dataflow, layer, array, precision, kib, width):
+    plan = _plan(layer, replace(array, dataflow=dataflow), precision, _memory(kib, width))
     assume(plan is not None)
-    bits = _compulsory_bits(gemm, precision)
-    assert plan.tiling.dram_bits >= bits
-    assert plan.total_cycles >= max(plan.schedule.cycles, plan.tiling.compute_cycles, plan.tiling.dram_bits / width)
+    gemm, tiling = plan.gemm, plan.tiling
+    assert tiling.dram_bits >= _compulsory_bits(layer, precision)
+    assert plan.total_cycles >= max(plan.schedule.cycles, tiling.compute_cycles, tiling.dram_bits / width)
     assert plan.stall_cycles >= 0
     assert 0 < plan.utilization <= 1
-    words = gemm.batch * np.array([gemm.m * gemm.k, gemm.n * gemm.k, gemm.m * gemm.n])
-    tiling = plan.tiling
+    pixels = gemm.batch * gemm.m * gemm.k if layer is gemm else layer.input_words
+    words = np.array([pixels, gemm.batch * gemm.n * gemm.k, gemm.batch * gemm.m * gemm.n])
     assert (np.array([tiling.activation_words, tiling.weight_words, tiling.output_words]) >= words).all()
     assert tiling.output_words == words[2]
     assert tiling.partial_read_words == tiling.partial_write_words
+    assert sum(traffic_bits(tiling, precision).values()) == tiling.dram_bits
 
 
-@settings(max_examples=60)
-@given(gemm=GEMMS, array=arrays(), precision=precisions(), width=WIDTHS, latency=st.integers(0, 5))
-def test_less_memory_never_helps(gemm, array, precision, width, latency):
+@pytest.mark.parametrize("dataflow", dataflow_names())
+@settings(max_examples=40)
+@given(layer=LAYERS, array=arrays(), precision=precisions(), width=WIDTHS, latency=st.integers(0, 5))
+def test_less_memory_never_helps(dataflow, layer, array, precision, width, latency):
     before = 0
     for kib in KIB:
-        plan = _plan(gemm, array, precision, _memory(kib, width, latency))
+        plan = _plan(layer, replace(array, dataflow=dataflow), precision, _memory(kib, width, latency))
         if plan is None:
             break
         assert plan.total_cycles >= before
         before = plan.total_cycles
 
 
-@settings(max_examples=60)
-@given(gemm=GEMMS, array=arrays(), precision=precisions(), kib=st.sampled_from(KIB))
-def test_less_bandwidth_never_helps(gemm, array, precision, kib):
+@pytest.mark.parametrize("dataflow", dataflow_names())
+@settings(max_examples=40)
+@given(layer=LAYERS, array=arrays(), precision=precisions(), kib=st.sampled_from(KIB))
+def test_less_bandwidth_never_helps(dataflow, layer, array, precision, kib):
     before = 0
     for width in (None, 300.0, 64.0, 17.0, 2.0):
-        plan = _plan(gemm, array, precision, _memory(kib, width))
+        plan = _plan(layer, replace(array, dataflow=dataflow), precision, _memory(kib, width))
         assume(plan is not None)
         assert plan.total_cycles >= before
         before = plan.total_cycles
@@ -258,6 +215,21 @@ def test_counts_beyond_int64_are_refused():
     gemm = Gemm(m=2**20, n=2**20, k=2**18)
     with pytest.raises(InputError, match=r"counts end at 2\*\*62; split the GEMM"):
         plan_layer(gemm, ArraySettings(), Precision(), Memory())
+
+
+@pytest.mark.parametrize(
+    ("gemm", "dram"),
+    [
+        (Gemm(m=2**17, n=2**17, k=2**18), Dram(bits_per_cycle=1e-6)),
+        (Gemm(m=64, n=64, k=64), Dram(bits_per_cycle=1e-15)),
+        (Gemm(m=64, n=64, k=64), Dram(latency_cycles=2**62)),
+        (Gemm(m=64, n=64, k=64), Dram(latency_cycles=2**80)),
+    ],
+)
+@pytest.mark.parametrize("dataflow", dataflow_names())
+def test_cycles_of_a_slow_dram_beyond_int64_are_refused(gemm, dram, dataflow):
+    with pytest.raises(InputError, match=r"more than 2\*\*62 cycles|counts end at 2\*\*63"):
+        plan_layer(gemm, ArraySettings(dataflow=dataflow), Precision(), Memory(dram=dram))
 
 
 def test_equal_layers_are_planned_once():

@@ -25,6 +25,14 @@ def test_words_for_a_run(llama_rows):
     assert "fp16 on the same rows x columns" in words["Speed-up, energy ratio"]
 
 
+def test_the_vector_unit_is_part_of_the_overlap(llama_rows):
+    other = dataclasses.replace(llama_rows[0], overlap="per_fold, vector unit pipelined")
+    assert dict(conventions([llama_rows[0]]))["Overlap"].endswith("; vector steps wait until the array has finished")
+    words = dict(conventions([other]))["Overlap"]
+    assert words.startswith("per fold, vector unit pipelined: a fold drains while")
+    assert words.endswith("; vector steps work on one part of the array's results while it computes the next")
+
+
 def test_different_conventions_are_all_named(llama_rows):
     other = dataclasses.replace(llama_rows[1], dataflow="spiral", technology="jouppi_7nm", overlap="once")
     words = dict(conventions([llama_rows[0], other]))
