@@ -100,11 +100,11 @@ def layers_of(model: PublishedModel, design: Design, network: PublishedNetwork) 
 
 
 def _dequantization(model: PublishedModel, design: Design, k: int, n: int) -> FusedLayer:
-    made_for = model.workload.dequantize_batch
+    work = model.workload
     if design.dequantize is DequantizationLayers.BEFORE:
-        inputs, outputs = k, n // made_for
+        inputs, outputs = k, n // work.before_divisor
     else:
-        inputs, outputs = k // made_for, n // model.workload.group_size
+        inputs, outputs = k // work.after_divisor, n // work.group_size
     return FusedLayer(
         batch=model.workload.batch,
         inputs=max(1, inputs),

@@ -20,9 +20,9 @@ class DequantizationLayers(Enum):
     """Which extra matrix product stands for the dequantization of a product of k x n."""
 
     BEFORE = "before"
-    """k x (n / batch): a scale for each weight, once for all rows of the batch that the layers are made for."""
+    """k x (n / ``before_divisor``), in place of an operation on every weight."""
     AFTER = "after"
-    """(k / batch) x (n / group): a scale for each sum of a group."""
+    """(k / ``after_divisor``) x (n / ``group_size``), in place of an operation on the sum of every group."""
     NONE = "none"
     """Nothing is charged."""
 
@@ -108,12 +108,16 @@ class Workload:
 
     Attributes:
         batch: rows of activations of every product.
-        dequantize_batch: the batch that the dequantization products are made for.
+        before_divisor: by which n is divided in a product that dequantizes before; the batch, where each weight is to
+            be dequantized once.
+        after_divisor: by which k is divided in a product that dequantizes after; 1, where each sum of a group is to be
+            scaled for each row.
         group_size: weights along k that share a scale.
     """
 
     batch: int
-    dequantize_batch: int
+    before_divisor: int
+    after_divisor: int
     group_size: int
 
 
