@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import lru_cache
 
 from simhw.arrays import Overlap, array_area
 from simhw.cost_table import energy_pj
 from simhw.costs import load_table
+from simhw.costs.published_loader import load_published_model
 from simhw.layer_plan import ArraySettings, LayerPlan, plan_layer
 from simhw.memory import Dram, Memory, Precision
 from simhw.pes import Dequantization, ProcessingElement
 from simhw.pes.price import price
 from simhw.reports.mixpe_designs import CACHE_BITS, DESIGNS, GROUP, ComparedDesign
 from simhw.reports.mixpe_networks import Product
+from simhw.reports.mixpe_published import PRESET
 
 ROWS, COLUMNS = 32, 32
 """Of every array where the number of PEs is equal, and of the INT8 array that sets the area where that is equal."""
@@ -35,6 +38,8 @@ class Convention:
     """What the comparison counts.
 
     Attributes:
+        own_pes: whether each design has its own PE: its rate, and its price in gates. Else a PE is the published one,
+            which multiplies 4-bit weights at twice the rate of wider ones and takes the published power.
         overlap: what of filling and draining the array is hidden.
         dequantizers: whether the work of dequantization takes cycles, energy and area.
         equal_area: arrays of the area of the INT8 array, instead of its number of PEs.
@@ -42,6 +47,7 @@ class Convention:
         dram_read_pj_per_bit, dram_write_pj_per_bit: energy of DRAM.
     """
 
+    own_pes: bool
     overlap: Overlap
     dequantizers: bool
     equal_area: bool
@@ -160,8 +166,6 @@ def _layer_cost(
     plan, array, precision, memory = min(plans, key=lambda found: (found[0].total_cycles, found[0].tiling.dram_bits))
     table = load_table(convention.technology)
     energy = energy_pj(plan, array, precision, memory, element, table)
-    pace = design.attention_cycles if product.attention else design.cycles
-    own = price(element, table, design.accumulator_bits).energy_pj
     tiling = plan.tiling
     read = tiling.activation_bits + tiling.weight_bits + tiling.partial_read_bits
     write = tiling.partial_write_bits + tiling.output_bits
@@ -169,12 +173,28 @@ def _layer_cost(
         cycles=plan.total_cycles,
         compute_cycles=plan.schedule.compute_cycles,
         parts_pj={
-            "pe": product.gemm.macs * float(pace) * own,
+            "pe": product.gemm.macs * float(_pace(design, product, convention)) * _pe_pj(design, element, convention),
             "dequantize": energy["dequantize"],
             "sram": sum(value for part, value in energy.items() if "_sram_" in part),
             "dram": read * convention.dram_read_pj_per_bit + write * convention.dram_write_pj_per_bit,
         },
     )
+
+
+def _pace(design: ComparedDesign, product: Product, convention: Convention) -> Fraction:
+    """Return the cycles of one product."""
+    if product.attention:
+        return design.attention_cycles
+    return design.cycles if convention.own_pes else Fraction(1, 2 if design.multiplies_codes else 1)
+
+
+def _pe_pj(design: ComparedDesign, element: ProcessingElement, convention: Convention) -> float:
+    """Return the energy of a PE in one cycle."""
+    if convention.own_pes:
+        return price(element, load_table(convention.technology), design.accumulator_bits).energy_pj
+    preset = load_published_model(PRESET)
+    published = preset.design(design.name)
+    return (published.dynamic_uw + published.leakage_uw) / preset.clock_mhz
 
 
 def _orientations(product: Product) -> list[tuple[Product, bool]]:
@@ -200,7 +220,7 @@ def _planned(
     ever narrower ways to DRAM, and the narrowest that loses no more than ``MOST_LOSS`` of the cycles is taken.
     """
     product, transposed = oriented
-    pace = design.attention_cycles if product.attention else design.cycles
+    pace = _pace(design, product, convention)
     precision = _precision(design, product, transposed)
     where = element.dequantization
     if product.attention and where is not Dequantization.NONE:

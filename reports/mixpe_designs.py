@@ -55,9 +55,14 @@ class ComparedDesign:
         """The PE with the rule of the module: codes multiplied as they are stored are scaled after their group."""
         pe = get_pe(self.pe)
         if pe.dequantization is not Dequantization.AFTER_ACCUMULATION:
-            return pe
+            return pe  # it has its place for group scales already
         rule = get_pe(INTEGER_RULE)
         return replace(pe, dequantization=rule.dequantization, dequantize_parts=rule.dequantize_parts)
+
+    @property
+    def multiplies_codes(self) -> bool:
+        """Whether the PE multiplies 4-bit codes as they are stored."""
+        return get_pe(self.pe).dequantization is not Dequantization.BEFORE_MULTIPLY
 
     @property
     def accumulator_bits(self) -> int:

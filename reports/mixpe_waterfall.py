@@ -158,6 +158,7 @@ def _corrected_steps() -> Iterator[tuple[str, str, Convention, Callable[[str], S
         return artifact_products(found.blocks, found.hidden, found.patch, found.image)
 
     convention = Convention(
+        own_pes=False,
         overlap=Overlap.ONCE,
         dequantizers=False,
         equal_area=False,
@@ -167,9 +168,17 @@ def _corrected_steps() -> Iterator[tuple[str, str, Convention, Callable[[str], S
     )
     yield (
         "an array that reuses operands",
-        "simhw's output-stationary array, tiling and prices take over: an operand is read once for all PEs of a row or "
-        "column, not once for every product; every design stores 4-bit weights; PEs are priced by their own gates, not "
-        "all by one row; the static energy of DRAM, which has no source, goes. Dequantization is left out for now.",
+        "simhw's output-stationary array and tiling take over: an operand is read once for all PEs of a row or column, "
+        "not once for every product; INT8 and FP16 store 4-bit weights, too; the static energy of DRAM, which has no "
+        "source, goes. Dequantization is left out for now.",
+        convention,
+        published,
+    )
+    convention = replace(convention, own_pes=True)
+    yield (
+        "each design's own PE",
+        "Published is one PE for all integer designs, Bit Fusion's unit with two products of 8 x 4 bits per cycle. "
+        "Here shift and add makes one, Bit Fusion two, a 4 x 4-bit multiplier half of one; each is priced in gates.",
         convention,
         published,
     )

@@ -83,6 +83,26 @@ def layers_of(model: PublishedModel, design: Design, network: PublishedNetwork) 
             weight_bits=design.first_weight_bits or wide,
         )
         yield CountedLayer(count=1, layer=first)
+    for single in network.layers:
+        other = design.other
+        wanted = other is not None and single.name in other.layers
+        layer = FusedLayer(
+            batch=batch,
+            inputs=single.inputs,
+            outputs=single.outputs,
+            taps=single.taps,
+            side=single.side,
+            activation_bits=other.bits if other is not None and wanted else design.activation_bits,
+            weight_bits=other.bits if other is not None and wanted else design.weight_bits,
+        )
+        yield CountedLayer(count=single.count, layer=layer)
+    if network.blocks:
+        yield from _block_layers(model, design, network)
+
+
+def _block_layers(model: PublishedModel, design: Design, network: PublishedNetwork) -> Iterator[CountedLayer]:
+    """Yield the products of all blocks, with those that stand for their dequantization."""
+    batch = model.workload.batch
     for name, (k, n) in network.products.items():
         other = design.other
         others = network.blocks // other.one_in if other is not None and name in other.layers else 0

@@ -15,6 +15,7 @@ from simhw.costs.published_model import (
     DramPrices,
     MemorySizes,
     OtherWidths,
+    PublishedLayer,
     PublishedModel,
     PublishedNetwork,
     SramPrices,
@@ -106,10 +107,24 @@ def _record(
         other = values["other"]
         values["other"] = OtherWidths(
             bits=int(_positive(other.get("bits"), f"other bits of {where}")),
-            one_in=int(_positive(other.get("one_in"), f"other one_in of {where}")),
+            one_in=int(_positive(other.get("one_in", 1), f"other one_in of {where}")),
             layers=tuple(other.get("layers", ())),
         )
+    if "layers" in values:
+        values["layers"] = tuple(_layer(raw, where) for raw in values["layers"])
     return kind(**values)
+
+
+def _layer(raw: object, where: str) -> PublishedLayer:
+    """Return a layer that is written as ``[name, count, inputs, outputs, taps, side]``."""
+    if not isinstance(raw, list) or len(raw) != 6 or not isinstance(raw[0], str):
+        raise InputError(
+            f"a layer of {where} is {raw!r}, must be [name, count, inputs, outputs, taps, side]; write it so"
+        )
+    count, inputs, outputs, taps, side = (
+        int(_positive(size, f"a size of layer {raw[0]!r} of {where}")) for size in raw[1:]
+    )
+    return PublishedLayer(name=raw[0], count=count, inputs=inputs, outputs=outputs, taps=taps, side=side)
 
 
 def _place(value: object, where: str) -> DequantizationLayers:

@@ -29,7 +29,7 @@ class DequantizationLayers(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class OtherWidths:
-    """Some blocks whose layers have another width: ``blocks // one_in`` of them."""
+    """Layers of another width: in ``blocks // one_in`` of the blocks, or the single layers of these names."""
 
     bits: int
     one_in: int
@@ -77,23 +77,45 @@ class Design:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PublishedLayer:
+    """Equal convolutions (or products: one tap, one pixel) of a network.
+
+    Attributes:
+        name: of the layer.
+        count: of equal ones.
+        inputs, outputs: channels.
+        taps: of the kernel, all together.
+        side: of the square output in pixels.
+    """
+
+    name: str
+    count: int
+    inputs: int
+    outputs: int
+    taps: int
+    side: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class PublishedNetwork:
-    """A transformer as a published comparison has it: blocks of four products and a patch embedding.
+    """A network as a published comparison has it: blocks of four products and a patch embedding, or single layers.
 
     Attributes:
         name, label: entry name, and name in the publication.
         blocks, hidden: number and width; the inner layers are four times as wide.
         patch, image: side of a patch and of the square image in pixels; 0: there is no patch embedding.
+        layers: of a network that is no transformer.
         source: full citation.
     """
 
     name: str
     label: str
-    blocks: int
-    hidden: int
     source: str
+    blocks: int = 0
+    hidden: int = 0
     patch: int = 0
     image: int = 0
+    layers: tuple[PublishedLayer, ...] = ()
 
     @property
     def products(self) -> dict[str, tuple[int, int]]:
