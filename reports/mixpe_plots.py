@@ -16,6 +16,9 @@ ENERGY_COLOR = "#e4572e"
 PART_COLORS = {"pe": "#2f6fde", "dequantize": "#e4572e", "sram": "#f0b429", "dram": "#8b95a3"}
 PART_NAMES = {"pe": "PEs", "dequantize": "dequantization", "sram": "SRAM", "dram": "DRAM"}
 
+LEFT = 0.995
+"""Below that a bar ends left of its axis, and so does its figure."""
+
 
 def gains(steps: Sequence[Step], design: str, over: str, title: str) -> str:
     """Return what is left of a design's gain over another one after each step: cycles and energy, on a log axis."""
@@ -39,9 +42,9 @@ def gains(steps: Sequence[Step], design: str, over: str, title: str) -> str:
                 axes.annotate(
                     f"{value:.2f}x",
                     (value, row),
-                    xytext=(5 if value >= 1 else -5, 0),
+                    xytext=(5 if value > LEFT else -5, 0),
                     textcoords="offset points",
-                    ha="left" if value >= 1 else "right",
+                    ha="left" if value > LEFT else "right",
                     va="center",
                     fontsize=7.5,
                     color=INK,
