@@ -12,7 +12,7 @@ from simhw.published_cost import PublishedCost, published_cost
 from simhw.report import Say
 from simhw.reports.ant_audit import AntAudit, ant_audit
 from simhw.reports.bitmod_audit import BitmodAudit, bitmod_audit
-from simhw.reports.mixpe_corrected import corrected_cost
+from simhw.reports.mixpe_corrected import Convention, array_shape, corrected_cost
 from simhw.reports.mixpe_designs import DESIGNS
 from simhw.reports.mixpe_headline import Candidate, candidates
 from simhw.reports.mixpe_networks import TRANSFORMERS
@@ -20,6 +20,8 @@ from simhw.reports.mixpe_published import CYCLES, ENERGY, NETWORKS, PRESET
 from simhw.reports.mixpe_waterfall import TECHNOLOGY, Result, Step, Waterfall, waterfall
 
 PUBLISHED_DRAM = "published"
+TECHNOLOGIES = (TECHNOLOGY, "asap7_7nm_synthesised_mixed", "horowitz_45nm")
+"""A gate model, synthesis, and published energies and areas of single operations."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,8 @@ class Audit:
         costs: of the preset, by (design, network).
         waterfall: from the published comparison to the corrected one.
         dram: the corrected comparison by kind of DRAM: (kind, pJ per bit, step).
+        technologies: the corrected comparison by the table that prices PEs, dequantizers and SRAM: arrays of equal
+            area by design, and the step.
         candidates: of the abstract's run.
         ant, bitmod: see there.
     """
@@ -65,6 +69,7 @@ class Audit:
     costs: Mapping[tuple[str, str], PublishedCost]
     waterfall: Waterfall
     dram: Sequence[tuple[str, float, Step]]
+    technologies: Sequence[tuple[Mapping[str, tuple[int, int]], Step]]
     candidates: Sequence[Candidate]
     ant: AntAudit
     bitmod: BitmodAudit
@@ -112,10 +117,30 @@ def audit(say: Say, networks: Sequence[str] = NETWORKS) -> Audit:
         costs=costs,
         waterfall=found,
         dram=_dram(found, networks, model),
+        technologies=[_priced_by(name, found, networks, say) for name in TECHNOLOGIES],
         candidates=candidates(),
         ant=ant_audit(),
         bitmod=bitmod_audit(),
     )
+
+
+def _step(name: str, what: str, convention: Convention, networks: Sequence[str]) -> Step:
+    """Return the corrected comparison under a convention."""
+    results = {}
+    for network in networks:
+        for design in DESIGNS:
+            cost = corrected_cost(design, TRANSFORMERS[network].products(), convention)
+            results[design.name, network] = Result(cycles=cost.cycles, energy_nj=cost.total_pj / 1000)
+    return Step(name=name, what=what, results=results)
+
+
+def _priced_by(
+    technology: str, found: Waterfall, networks: Sequence[str], say: Say
+) -> tuple[Mapping[str, tuple[int, int]], Step]:
+    say(f"arrays of equal area by {technology}")
+    convention = replace(found.convention, technology=technology)
+    shapes = {design.name: array_shape(design, convention) for design in DESIGNS}
+    return shapes, _step(technology, load_table(technology).description, convention, networks)
 
 
 def _dram(found: Waterfall, networks: Sequence[str], model: PublishedModel) -> list[tuple[str, float, Step]]:
@@ -123,13 +148,16 @@ def _dram(found: Waterfall, networks: Sequence[str], model: PublishedModel) -> l
     prices = {PUBLISHED_DRAM: model.dram.read_pj_per_bit} | {
         kind: table.dram_pj_per_bit(kind) for kind in table.dram_kinds()
     }
-    rows = []
-    for kind, price in sorted(prices.items(), key=lambda item: item[1]):
-        convention = replace(found.convention, dram_read_pj_per_bit=price, dram_write_pj_per_bit=price)
-        results = {}
-        for network in networks:
-            for design in DESIGNS:
-                cost = corrected_cost(design, TRANSFORMERS[network].products(), convention)
-                results[design.name, network] = Result(cycles=cost.cycles, energy_nj=cost.total_pj / 1000)
-        rows.append((kind, price, Step(name=kind, what=f"{price:g} pJ per bit", results=results)))
-    return rows
+    return [
+        (
+            kind,
+            price,
+            _step(
+                kind,
+                f"{price:g} pJ per bit",
+                replace(found.convention, dram_read_pj_per_bit=price, dram_write_pj_per_bit=price),
+                networks,
+            ),
+        )
+        for kind, price in sorted(prices.items(), key=lambda item: item[1])
+    ]

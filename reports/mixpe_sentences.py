@@ -48,6 +48,7 @@ def short(found: Audit) -> list[str]:
         f"{times(first.energy_gain(MIXPE, 'int8'))} less energy than INT8 (geometric means). On an equal footing "
         "(8-bit activations, equal area, one rule for dequantization, attention, sourced DRAM) "
         f"{_verdict(last, MIXPE, 'int8')}.",
+        *technologies(found),
         _largest(found),
         "Against BitFusion, ANT and OLAccel, the corrected figures are "
         + ", ".join(
@@ -101,7 +102,6 @@ def caveats(found: Audit) -> list[str]:
         _running_sum(found),
         "Energy is dynamic: PEs, dequantization, SRAM and DRAM. Leakage and the standby of DRAM are left out for every "
         "design alike, as are softmax and norms, which are the same work on the same vector unit.",
-        "PEs are counted in gates, not synthesised; the report pe_comparison sets that model beside synthesis.",
         "ANT and OLAccel are built for 4-bit activations. At 8 bits they take two cycles per product, which is what "
         "this comparison asks of them and not what their authors propose; accuracy is not part of these tables.",
     ]
@@ -145,6 +145,18 @@ def dram(found: Audit) -> list[str]:
         ),
         f"The least energy is taken by {' or '.join(found.label(name) for name in sorted(best))}; MixPE-W4A8's gain "
         f"over INT8 goes from {times(max(gains))} to {times(min(gains))} as a bit of DRAM costs more.",
+    ]
+
+
+def technologies(found: Audit) -> list[str]:
+    """Say how the result depends on the source of areas and energies."""
+    steps = [step for _, step in found.technologies]
+    cycles = [step.speedup(MIXPE, "int8") for step in steps]
+    energy = [step.energy_gain(MIXPE, "int8") for step in steps]
+    return [
+        f"Over INT8, MixPE-W4A8 comes to {times(min(cycles))} to {times(max(cycles))} in cycles and "
+        f"{times(min(energy))} to {times(max(energy))} in energy (below 1: it takes more), by the table that prices PEs, "
+        "dequantizers and SRAM; DRAM costs the same in all of them.",
     ]
 
 

@@ -65,6 +65,16 @@ def to_json(found: Audit) -> str:
             }
             for kind, price, step in found.dram
         ],
+        "technologies": [
+            {
+                "name": step.name,
+                "arrays": shapes,
+                "over_int8": {
+                    design: [step.speedup(design, "int8"), step.energy_gain(design, "int8")] for design in shapes
+                },
+            }
+            for shapes, step in found.technologies
+        ],
         "candidates": [{**vars(each), "agrees": each.agrees} for each in found.candidates],
         "ant": {
             "costs": {name: vars(cost) for name, cost in found.ant.costs.items()},

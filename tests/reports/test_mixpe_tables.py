@@ -132,6 +132,16 @@ class TestCorrected:
         for design, rate in rates.items():
             assert own.speedup(design, "int8") == pytest.approx(rate, rel=0.011)
 
+    def test_technologies(self, found: Audit):
+        """The first is that of the last step; in each, INT8 has its 32 x 32 PEs and every other array its area."""
+        shapes, first = found.technologies[0]
+        last = found.waterfall.steps[-1]
+        assert first.results == last.results
+        assert shapes["mixpe_w4a8"] == tuple(
+            getattr(found.waterfall.costs["mixpe_w4a8", NETWORKS[0]], side) for side in ("rows", "columns")
+        )
+        assert all(shapes["int8"] == (32, 32) for shapes, _ in found.technologies)
+
     def test_dearer_dram_brings_designs_together(self, found: Audit):
         gains = [each.energy_gain("mixpe_w4a8", "int8") for _, _, each in found.dram]
         assert all(one >= two for one, two in pairwise(gains))
