@@ -155,8 +155,8 @@ def technologies(found: Audit) -> list[str]:
     energy = [step.energy_gain(MIXPE, "int8") for step in steps]
     return [
         f"Over INT8, MixPE-W4A8 comes to {times(min(cycles))} to {times(max(cycles))} in cycles and "
-        f"{times(min(energy))} to {times(max(energy))} in energy (below 1: it takes more), by the table that prices PEs, "
-        "dequantizers and SRAM; DRAM costs the same in all of them.",
+        f"{times(min(energy))} to {times(max(energy))} in energy (below 1: it takes more), by the table that prices "
+        "PEs, dequantizers and SRAM; DRAM costs the same in all of them.",
     ]
 
 
