@@ -15,7 +15,7 @@ from simhw.reports.bitmod_audit import BitmodAudit, bitmod_audit
 from simhw.reports.mixpe_corrected import Convention, array_shape, corrected_cost
 from simhw.reports.mixpe_designs import DESIGNS
 from simhw.reports.mixpe_headline import Candidate, candidates
-from simhw.reports.mixpe_networks import TRANSFORMERS
+from simhw.reports.mixpe_networks import products_of
 from simhw.reports.mixpe_published import CYCLES, ENERGY, NETWORKS, PRESET
 from simhw.reports.mixpe_waterfall import TECHNOLOGY, Result, Step, Waterfall, waterfall
 
@@ -129,7 +129,7 @@ def _step(name: str, what: str, convention: Convention, networks: Sequence[str])
     results = {}
     for network in networks:
         for design in DESIGNS:
-            cost = corrected_cost(design, TRANSFORMERS[network].products(), convention)
+            cost = corrected_cost(design, products_of(network), convention)
             results[design.name, network] = Result(cycles=cost.cycles, energy_nj=cost.total_pj / 1000)
     return Step(name=name, what=what, results=results)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 
-from simhw.arrays import Overlap, array_area
+from simhw.arrays import Gemm, Overlap, array_area
 from simhw.cost_table import energy_pj
 from simhw.costs import load_table
 from simhw.costs.published_loader import load_published_model
@@ -19,8 +19,8 @@ from simhw.memory import Dram, Memory, Precision
 from simhw.pes import Dequantization, ProcessingElement
 from simhw.pes.price import price
 from simhw.reports.mixpe_designs import CACHE_BITS, DESIGNS, GROUP, ComparedDesign
-from simhw.reports.mixpe_networks import Product
 from simhw.reports.mixpe_published import PRESET
+from simhw.workloads import Work, WorkKind
 
 ROWS, COLUMNS = 32, 32
 """Of every array where the number of PEs is equal, and of the INT8 array that sets the area where that is equal."""
@@ -87,7 +87,7 @@ class CorrectedCost:
         return self.macs / (self.cycles * self.rows * self.columns)
 
 
-def corrected_cost(design: ComparedDesign, products: Sequence[Product], convention: Convention) -> CorrectedCost:
+def corrected_cost(design: ComparedDesign, products: Sequence[Work], convention: Convention) -> CorrectedCost:
     """Return what ``products`` take on ``design``."""
     element = _element(design, convention)
     shape = array_shape(design, convention)
@@ -160,7 +160,7 @@ class _LayerCost:
 
 
 def _layer_cost(
-    design: ComparedDesign, element: ProcessingElement, product: Product, convention: Convention, shape: tuple[int, int]
+    design: ComparedDesign, element: ProcessingElement, product: Work, convention: Convention, shape: tuple[int, int]
 ) -> _LayerCost:
     plans = [_planned(design, element, each, convention, shape) for each in _orientations(product)]
     plan, array, precision, memory = min(plans, key=lambda found: (found[0].total_cycles, found[0].tiling.dram_bits))
@@ -173,7 +173,10 @@ def _layer_cost(
         cycles=plan.total_cycles,
         compute_cycles=plan.schedule.compute_cycles,
         parts_pj={
-            "pe": product.gemm.macs * float(_pace(design, product, convention)) * _pe_pj(design, element, convention),
+            "pe": product.macs
+            / product.count
+            * float(_pace(design, product, convention))
+            * _pe_pj(design, element, convention),
             "dequantize": energy["dequantize"],
             "sram": sum(value for part, value in energy.items() if "_sram_" in part),
             "dram": read * convention.dram_read_pj_per_bit + write * convention.dram_write_pj_per_bit,
@@ -181,9 +184,9 @@ def _layer_cost(
     )
 
 
-def _pace(design: ComparedDesign, product: Product, convention: Convention) -> Fraction:
+def _pace(design: ComparedDesign, product: Work, convention: Convention) -> Fraction:
     """Return the cycles of one product."""
-    if product.attention:
+    if product.kind is WorkKind.ATTENTION:
         return design.attention_cycles
     return design.cycles if convention.own_pes else Fraction(1, 2 if design.multiplies_codes else 1)
 
@@ -197,19 +200,19 @@ def _pe_pj(design: ComparedDesign, element: ProcessingElement, convention: Conve
     return (published.dynamic_uw + published.leakage_uw) / preset.clock_mhz
 
 
-def _orientations(product: Product) -> list[tuple[Product, bool]]:
+def _orientations(product: Work) -> list[tuple[Work, bool]]:
     """Return the product, and of attention also the transposed one: whichever fills the array better is taken."""
-    gemm = product.gemm
     found = [(product, False)]
-    if product.attention and gemm.m != gemm.n:
-        found.append((replace(product, gemm=replace(gemm, m=gemm.n, n=gemm.m)), True))
+    gemm = product.layer
+    if product.kind is WorkKind.ATTENTION and isinstance(gemm, Gemm) and gemm.m != gemm.n:
+        found.append((replace(product, layer=replace(gemm, m=gemm.n, n=gemm.m)), True))
     return found
 
 
 def _planned(
     design: ComparedDesign,
     element: ProcessingElement,
-    oriented: tuple[Product, bool],
+    oriented: tuple[Work, bool],
     convention: Convention,
     shape: tuple[int, int],
 ) -> tuple[LayerPlan, ArraySettings, Precision, Memory]:
@@ -220,10 +223,11 @@ def _planned(
     ever narrower ways to DRAM, and the narrowest that loses no more than ``MOST_LOSS`` of the cycles is taken.
     """
     product, transposed = oriented
+    assert product.layer is not None
     pace = _pace(design, product, convention)
     precision = _precision(design, product, transposed)
     where = element.dequantization
-    if product.attention and where is not Dequantization.NONE:
+    if product.kind is WorkKind.ATTENTION and where is not Dequantization.NONE:
         where = Dequantization.AFTER_ACCUMULATION
     array = ArraySettings(
         dataflow="output_stationary",
@@ -237,20 +241,20 @@ def _planned(
         group_size=precision.group_size,
     )
     memory = Memory(dram=Dram(bits_per_cycle=DRAM_BITS_PER_CYCLE))
-    best = plan_layer(product.gemm, array, precision, memory)
+    best = plan_layer(product.layer, array, precision, memory)
     most, width = (1 + MOST_LOSS) * best.total_cycles, DRAM_BITS_PER_CYCLE // 2
     while width:
         narrower = Memory(dram=Dram(bits_per_cycle=width))
-        plan = plan_layer(product.gemm, array, precision, narrower)
+        plan = plan_layer(product.layer, array, precision, narrower)
         if plan.total_cycles > most:
             break
         best, memory, width = plan, narrower, width // 2
     return best, array, precision, memory
 
 
-def _precision(design: ComparedDesign, product: Product, transposed: bool) -> Precision:
+def _precision(design: ComparedDesign, product: Work, transposed: bool) -> Precision:
     activation = design.activation_bits
-    if product.attention:
+    if product.kind is WorkKind.ATTENTION:
         first, second = (CACHE_BITS, activation) if transposed else (activation, CACHE_BITS)
         return Precision(activation_bits=first, weight_bits=second, output_bits=activation)
     return Precision(

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from simhw.reports import ant_audit, bitmod_model, mixpe_plots, mixpe_published, mixpe_sentences, numbers
 from simhw.reports.mixpe_audit import Audit
 from simhw.reports.mixpe_designs import DESIGNS
-from simhw.reports.mixpe_networks import BATCH, CONTEXT, TRANSFORMERS
+from simhw.reports.mixpe_networks import BATCH, CONTEXT, shape_of
 from simhw.reports.mixpe_text import OVER
 from simhw.reports.overview import Finding
 
@@ -31,7 +31,7 @@ def render(found: Audit, *, command: str) -> str:
         bitmod=bitmod_model,
         ant=ant_audit,
         designs=DESIGNS,
-        transformers=TRANSFORMERS,
+        shape_of=shape_of,
         over=OVER,
         batch=BATCH,
         context=CONTEXT,

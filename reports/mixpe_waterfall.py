@@ -17,8 +17,9 @@ from simhw.costs.published_model import Design, PublishedModel
 from simhw.published_cost import published_cost
 from simhw.reports.mixpe_corrected import Convention, CorrectedCost, corrected_cost
 from simhw.reports.mixpe_designs import DESIGNS
-from simhw.reports.mixpe_networks import TRANSFORMERS, Product, artifact_products
+from simhw.reports.mixpe_networks import products_of, published_products
 from simhw.reports.mixpe_published import NETWORKS, PRESET
+from simhw.workloads import Work
 
 TECHNOLOGY = "gates_28nm"
 DRAM = "lpddr4"
@@ -149,13 +150,12 @@ def _published_steps() -> Iterator[tuple[str, str, PublishedModel]]:
     )
 
 
-def _corrected_steps() -> Iterator[tuple[str, str, Convention, Callable[[str], Sequence[Product]]]]:
+def _corrected_steps() -> Iterator[tuple[str, str, Convention, Callable[[str], Sequence[Work]]]]:
     """Yield the steps in simhw's model."""
     preset = load_published_model(PRESET)
 
-    def published(network: str) -> Sequence[Product]:
-        found = preset.network(network)
-        return artifact_products(found.blocks, found.hidden, found.patch, found.image)
+    def published(network: str) -> Sequence[Work]:
+        return published_products(preset.network(network))
 
     convention = Convention(
         own_pes=False,
@@ -206,10 +206,10 @@ def _corrected_steps() -> Iterator[tuple[str, str, Convention, Callable[[str], S
     )
     yield (
         "the networks themselves, with attention",
-        "All tokens of an image, ViT-H in patches of 14, Llama's own three inner layers; scores and mix of values, "
-        "with keys and values of 8 bits.",
+        "All tokens of an image, ViT-H in patches of 14, Llama's own three inner layers, the output heads; products of "
+        "scores and values, with keys and values of 8 bits.",
         convention,
-        lambda network: TRANSFORMERS[network].products(),
+        products_of,
     )
     price = load_table(TECHNOLOGY).dram_pj_per_bit(DRAM)
     convention = replace(convention, dram_read_pj_per_bit=price, dram_write_pj_per_bit=price)
@@ -217,5 +217,5 @@ def _corrected_steps() -> Iterator[tuple[str, str, Convention, Callable[[str], S
         "DRAM with a source",
         f"A bit to or from DRAM takes {price:g} pJ ({DRAM}); published were 0.63 and 0.77.",
         convention,
-        lambda network: TRANSFORMERS[network].products(),
+        products_of,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simhw.arrays import Gemm, schedule
+    from simhw.cost_settings import CostSettings
     from simhw.errors import InputError
     from simhw.experiment import Experiment, run, run_experiment
     from simhw.explanation import explain
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
     from simhw.gemm.matmul import matmul, plan
     from simhw.gemm.table_products import product_table, table_products
     from simhw.rows import Row
+    from simhw.workload_table import workload_cost
+    from simhw.workloads import load_shape
 
 __all__ = [
+    "CostSettings",
     "Experiment",
     "Gemm",
     "InputError",
@@ -23,6 +27,7 @@ __all__ = [
     "decode",
     "encode",
     "explain",
+    "load_shape",
     "matmul",
     "plan",
     "product_table",
@@ -31,16 +36,19 @@ __all__ = [
     "run_experiment",
     "schedule",
     "table_products",
+    "workload_cost",
 ]
 
 _HOMES = {
     "Experiment": "simhw.experiment",
     "Gemm": "simhw.arrays",
+    "CostSettings": "simhw.cost_settings",
     "InputError": "simhw.errors",
     "Row": "simhw.rows",
     "decode": "simhw.formats",
     "encode": "simhw.formats",
     "explain": "simhw.explanation",
+    "load_shape": "simhw.workloads",
     "matmul": "simhw.gemm.matmul",
     "plan": "simhw.gemm.matmul",
     "product_table": "simhw.gemm.table_products",
@@ -49,6 +57,7 @@ _HOMES = {
     "run_experiment": "simhw.experiment",
     "schedule": "simhw.arrays",
     "table_products": "simhw.gemm.table_products",
+    "workload_cost": "simhw.workload_table",
 }
 
 

@@ -141,6 +141,12 @@ def _technologies() -> dict[str, str]:
     return {name: load_table(name).description for name in table_names()}
 
 
+def _workloads() -> dict[str, str]:
+    from simhw.workloads import load_shape, shape_names
+
+    return {name: load_shape(name).description for name in shape_names()}
+
+
 def _operators() -> dict[str, str]:
     from simhw.graph.ops import operators
 
@@ -160,6 +166,7 @@ ENTRIES: Final = MappingProxyType[str, Callable[[], dict[str, str]]](
         "technologies": _technologies,
         "methods": _methods,
         "operators": _operators,
+        "workloads": _workloads,
         "reports": report_entries,
     }
 )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import dataclass, replace
 
 from simhw.arrays import Overlap, VectorOverlap, VectorUnit, check_overlaps
 from simhw.errors import InputError
@@ -95,18 +94,49 @@ class CostSettings:
         Raises:
             InputError: widths that the PE does not execute, or dequantizers that it does not have.
         """
-        cycles = self._cycles_per_product(pe)
+        passes, lanes = self._word(pe)
         return ArraySettings(
             dataflow=self.dataflow,
             rows=self.rows,
             columns=self.columns,
             overlap=self.overlap,
-            passes=cycles.numerator,
-            lanes=cycles.denominator,
+            passes=passes,
+            lanes=lanes,
             activation_stays=pe.activation_stays,
             dequantization=self._dequantization(pe),
             dequantizers=self._dequantizers(pe),
             group_size=pe.block_size or self.group_size,
+        )
+
+    def attention_of(self, pe: ProcessingElement, kv_bits: int | None = None) -> tuple[Precision, ArraySettings]:
+        """Return precision and array of a product with keys or values of ``kv_bits``, which have no groups.
+
+        None: as wide as the activations, or as the PE's second operand may be. The blocks of block formats stay.
+
+        Raises:
+            InputError: a width that the PE does not execute, or another one than its block's.
+        """
+        precision, array = self.precision_of(pe), self.array_of(pe)
+        if pe.block_size is not None:
+            if kv_bits not in (None, precision.weight_bits):
+                raise InputError(
+                    f"kv_bits is {kv_bits}, {pe.name} takes blocks of {precision.weight_bits} bits; leave it out"
+                )
+            return precision, array
+        activation = precision.activation_bits
+        widest = max((w for a, w in pe.products_per_cycle if a == activation and w <= activation), default=activation)
+        bits = widest if kv_bits is None else kv_bits
+        passes, lanes = pe.word(bits, activation)
+        before = array.dequantization in (Dequantization.BEFORE_MULTIPLY, Dequantization.IN_PE)
+        return (
+            replace(precision, weight_bits=bits, group_size=None, scale_bits=0, zero_point_bits=0),
+            replace(
+                array,
+                passes=passes,
+                lanes=lanes,
+                group_size=None,
+                dequantization=Dequantization.AFTER_ACCUMULATION if before else array.dequantization,
+            ),
         )
 
     def memory_of(self, precision: Precision) -> Memory:
@@ -156,8 +186,8 @@ class CostSettings:
         given = self.activation_bits
         return get_element_format(pe.activation_format).bits if given is None else given
 
-    def _cycles_per_product(self, pe: ProcessingElement) -> Fraction:
-        """Return the cycles of a product; a dequantizer before the multiplier hides the width of stored weights."""
+    def _word(self, pe: ProcessingElement) -> tuple[int, int]:
+        """Return cycles and products of a word; a dequantizer in front hides the width of stored weights."""
         native = get_element_format(pe.weight_format).bits
         if pe.stored_weight_format is not None:
             if self.weight_bits not in (None, get_element_format(pe.stored_weight_format).bits):
@@ -165,10 +195,8 @@ class CostSettings:
                     f"weight_bits is {self.weight_bits}, {pe.name} dequantizes {pe.stored_weight_format} weights; "
                     "leave it out"
                 )
-            return pe.cycles_per_product(native, self._activation_bits(pe))
-        return pe.cycles_per_product(
-            native if self.weight_bits is None else self.weight_bits, self._activation_bits(pe)
-        )
+            return pe.word(native, self._activation_bits(pe))
+        return pe.word(native if self.weight_bits is None else self.weight_bits, self._activation_bits(pe))
 
     def _dequantization(self, pe: ProcessingElement) -> Dequantization:
         wanted = self.dequantization

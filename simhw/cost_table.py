@@ -63,11 +63,11 @@ def cost_rows(layers: Iterable[NamedLayer], settings: CostSettings) -> list[Cost
             plan = plan_layer(named.layer, array, precision, memory)
         except InputError as error:
             raise InputError(f"layer {named.name!r}: {error}") from error
-        rows.append(_row(named.name, plan, array, precision, memory, pe, table, settings))
+        rows.append(layer_row(named.name, plan, array, precision, memory, pe, table, settings))
     return rows
 
 
-def _row(
+def layer_row(
     name: str,
     plan: LayerPlan,
     array: ArraySettings,
@@ -77,6 +77,7 @@ def _row(
     table: CostTable,
     settings: CostSettings,
 ) -> CostRow:
+    """Return the row of a layer that was planned with this array, precision and memory."""
     gemm, found = plan.gemm, plan.schedule
     energy = energy_pj(plan, array, precision, memory, pe, table)
     unit = settings.vector_unit()

@@ -39,6 +39,7 @@ def explain(name: str, k: int | None = None) -> str:
         "pes": lambda entry: _pe(entry, k),
         "technologies": _technology,
         "models": _model,
+        "workloads": _workload,
     }
     found = [maker(name) for kind, maker in makers.items() if name in entries(kind)]
     if not found and name not in {n for kind in ENTRIES for n in entries(kind)}:
@@ -58,6 +59,12 @@ def _of_a_family(name: str, k: int | None) -> list[str]:
     if not makers:
         raise unknown_name("entry", name, {entry for kind in ENTRIES for entry in entries(kind)})
     return [make() for make in makers]
+
+
+def _workload(name: str) -> str:
+    from simhw.explanation_workloads import workload_pairs
+
+    return _lines(f"workload {name}", workload_pairs(name))
 
 
 def _lines(title: str, pairs: list[tuple[str, str]]) -> str:

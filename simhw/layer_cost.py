@@ -183,21 +183,21 @@ def _plan(
             dequantization=where,
         )
         return exact, float(gemm.m * int(step.weight_cycles.sum(dtype="int64")))
-    cycles = pe.cycles_per_product(_multiplier_bits(step, datapath), step.activation.bits)
+    passes, lanes = pe.word(_multiplier_bits(step, datapath), step.activation.bits)
     plan = schedule(
         gemm,
         dataflow=machine.dataflow,
         rows=machine.rows,
         columns=machine.columns,
         overlap=machine.overlap,
-        passes=cycles.numerator,
-        lanes=cycles.denominator,
+        passes=passes,
+        lanes=lanes,
         activation_stays=pe.activation_stays,
         dequantization=where,
         dequantizers=pe.dequantizers,
         group_size=group,
     )
-    return plan, float(gemm.macs * cycles)
+    return plan, gemm.macs * passes / lanes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,7 +62,7 @@ def bit_plane_lanes(
             Port(name="place", bits=(activation_bits - 1).bit_length(), meaning="place of the bit"),
             Port(name="negative", bits=1, meaning="the bit is a sign: its sum is subtracted"),
         ),
-        forwarded=("activation", *(port.name for port in weights)),
+        forwarded=("activation", *(port.name for port in weights), "place", "negative"),
         total=Port(name="total", bits=accumulator_bits, meaning=f"sum, int{accumulator_bits}, wraps"),
         next_total=next_total,
         update=update,

@@ -7,17 +7,20 @@ one adder.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from simhw.circuits.base import Circuit, Codes, Port, require_rtl
 from simhw.circuits.codes import to_code, to_signed
+from simhw.circuits.column_head import column_head
 from simhw.circuits.integer_mac import Integer, IntegerStructure, integer_mac
 from simhw.circuits.mac_record import ENABLE, FIRST, Integers
 from simhw.errors import InputError
 
 if TYPE_CHECKING:
+    from simhw.circuits.dequantizing_mac import Dequantize
     from simhw.circuits.mac import Update
 
 SCALE_BITS = 8
@@ -51,12 +54,7 @@ def dequantize_first(
         weight=_INT8,
         accumulator_bits=accumulator_bits,
     )
-
-    def dequantize(codes: Codes) -> Integers:
-        difference = weight.values(codes["weight"]) - weight.values(codes["zero"])
-        product = difference * to_signed(codes["scale"], SCALE_BITS)
-        rounded = (product + ((1 << fraction_bits) >> 1)) >> fraction_bits
-        return to_code(np.clip(rounded, -128, 127), 8)
+    dequantize = _definition(weight, fraction_bits)
 
     def step(codes: Codes) -> dict[str, Integers]:
         return mac.step({**codes, "weight": dequantize(codes)})
@@ -64,7 +62,6 @@ def dequantize_first(
     def build() -> Any:
         require_rtl()
         from simhw.circuits import integer_update
-        from simhw.circuits.dequantize_to_int8_update import dequantize_to_int8
         from simhw.circuits.dequantizing_mac import DequantizingMac
 
         update: Update = (
@@ -76,9 +73,7 @@ def dequantize_first(
             operand_bits=_INT8.bits,
             weight_bits=weight.bits,
             total_bits=accumulator_bits,
-            dequantize=dequantize_to_int8(
-                weight_signed=weight.signed, fraction_bits=fraction_bits, behavioural=behavioural
-            ),
+            dequantize=_maker(weight, fraction_bits, behavioural=behavioural),
             update=update,
         )
 
@@ -101,3 +96,30 @@ def dequantize_first(
         build=build,
         step=step,
     )
+
+
+def head_to_int8(pe: Circuit, weight: Integer) -> Circuit:
+    """Return the dequantizer of such a MAC alone, for the head of a column of int8 PEs."""
+    fraction_bits = int(pe.parameters["fraction_bits"])
+    return column_head(
+        pe,
+        bits=_INT8.bits,
+        dequantize=_definition(weight, fraction_bits),
+        maker=lambda: _maker(weight, fraction_bits, behavioural=pe.variant == "naive"),
+    )
+
+
+def _definition(weight: Integer, fraction_bits: int) -> Callable[[Codes], Integers]:
+    def dequantize(codes: Codes) -> Integers:
+        difference = weight.values(codes["weight"]) - weight.values(codes["zero"])
+        product = difference * to_signed(codes["scale"], SCALE_BITS)
+        rounded = (product + ((1 << fraction_bits) >> 1)) >> fraction_bits
+        return to_code(np.clip(rounded, -128, 127), 8)
+
+    return dequantize
+
+
+def _maker(weight: Integer, fraction_bits: int, *, behavioural: bool) -> Dequantize:
+    from simhw.circuits.dequantize_to_int8_update import dequantize_to_int8
+
+    return dequantize_to_int8(weight_signed=weight.signed, fraction_bits=fraction_bits, behavioural=behavioural)

@@ -7,11 +7,13 @@ sign.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from simhw.circuits.base import Circuit, Codes, Port, require_rtl
+from simhw.circuits.column_head import column_head
 from simhw.circuits.float_mac import exact_products, float_mac
 from simhw.circuits.float_sums import Integers, values
 from simhw.circuits.mac_record import ENABLE, FIRST
@@ -19,24 +21,22 @@ from simhw.formats import encode
 from simhw.formats.catalog import FP16, FP32
 from simhw.formats.integer import IntegerFormat
 
+if TYPE_CHECKING:
+    from simhw.circuits.dequantizing_mac import Dequantize
+
 NAN_CODE = 0x7FFF
 
 
 def dequantize_to_fp16(*, name: str, variant: str, source: str, weight_format: IntegerFormat) -> Circuit:
     """Return the circuit of an fp16 MAC whose weights are dequantized on their way into its register."""
     mac = float_mac(name=name, variant=variant, source=source, activation_format=FP16, weight_format=FP16)
-
-    def dequantize(codes: Codes) -> Integers:
-        difference = values(codes["weight"], weight_format) - values(codes["zero"], weight_format)
-        products = exact_products(difference, values(codes["scale"], FP16))
-        return np.where(np.isnan(products), NAN_CODE, encode(products, FP16).astype(np.int64))
+    dequantize = _definition(weight_format)
 
     def step(codes: Codes) -> dict[str, Integers]:
         return mac.step({**codes, "weight": dequantize(codes)})
 
     def build() -> Any:
         require_rtl()
-        from simhw.circuits.dequantize_to_fp16_update import dequantize_to_fp16 as dequantizer
         from simhw.circuits.dequantizing_mac import DequantizingMac
         from simhw.circuits.float_update import multiply_floats
 
@@ -44,7 +44,7 @@ def dequantize_to_fp16(*, name: str, variant: str, source: str, weight_format: I
             operand_bits=FP16.bits,
             weight_bits=weight_format.bits,
             total_bits=FP32.bits,
-            dequantize=dequantizer(weight_signed=weight_format.is_signed),
+            dequantize=_maker(weight_format),
             update=multiply_floats(FP16, FP16),
         )
 
@@ -67,3 +67,23 @@ def dequantize_to_fp16(*, name: str, variant: str, source: str, weight_format: I
         build=build,
         step=step,
     )
+
+
+def head_to_fp16(pe: Circuit, weight_format: IntegerFormat) -> Circuit:
+    """Return the dequantizer of such a MAC alone, for the head of a column of fp16 PEs."""
+    return column_head(pe, bits=FP16.bits, dequantize=_definition(weight_format), maker=lambda: _maker(weight_format))
+
+
+def _definition(weight_format: IntegerFormat) -> Callable[[Codes], Integers]:
+    def dequantize(codes: Codes) -> Integers:
+        difference = values(codes["weight"], weight_format) - values(codes["zero"], weight_format)
+        products = exact_products(difference, values(codes["scale"], FP16))
+        return np.where(np.isnan(products), NAN_CODE, encode(products, FP16).astype(np.int64))
+
+    return dequantize
+
+
+def _maker(weight_format: IntegerFormat) -> Dequantize:
+    from simhw.circuits.dequantize_to_fp16_update import dequantize_to_fp16 as dequantizer
+
+    return dequantizer(weight_signed=weight_format.is_signed)

@@ -1,8 +1,8 @@
-"""The frame of a multiply-accumulate PE whose weight is dequantized on its way into the register."""
+"""Amaranth: a PE whose weight is dequantized on its way into the register, and the dequantizer alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from amaranth.hdl import Module, Value
@@ -56,4 +56,24 @@ class DequantizingMac(Component):  # type: ignore[misc]
         result = self._update(module, activation, weight, held["first"], self.total)
         with module.If(held["enable"]):
             module.d.sync += self.total.eq(result)
+        return module
+
+
+class ColumnHead(Component):  # type: ignore[misc]
+    """A dequantizer without registers.
+
+    Args:
+        widths: of weight, scale and zero.
+        bits: of the dequantized weight.
+        dequantize: makes it.
+    """
+
+    def __init__(self, widths: Mapping[str, int], bits: int, dequantize: Dequantize) -> None:
+        self._dequantize = dequantize
+        super().__init__({**{name: In(width) for name, width in widths.items()}, "dequantized": Out(bits)})
+
+    def elaborate(self, platform: Any) -> Module:  # noqa: ARG002
+        """Return the module."""
+        module = Module()
+        module.d.comb += self.dequantized.eq(self._dequantize(module, self.weight, self.scale, self.zero))
         return module

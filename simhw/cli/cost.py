@@ -12,6 +12,7 @@ from simhw.errors import InputError
 
 _FILE_STATES = ("gemms", "config", "dataflow", "rows", "columns", "ifmap_kb", "filter_kb", "ofmap_kb")
 _NOT_SCALESIM = (
+    *("workload", "phase", "batch", "tokens", "context", "generate", "kv_bits", "dims"),
     *("bandwidth", "latency", "pe", "technology", "group_size", "scale_bits", "zero_point_bits"),
     *(
         "activation_bits",
@@ -24,11 +25,20 @@ _NOT_SCALESIM = (
         "vector_overlap",
     ),
 )
+_INFERENCE = ("phase", "batch", "tokens", "context", "generate", "kv_bits", "dims")
 _COMPAT = "scalesim3"
 
 
 @click.command("cost")
 @click.option("--gemms", metavar="FILE", help="Layers: CSV name,m,n,k, or convolutions, or a SCALE-Sim topology.")
+@click.option("--workload", metavar="NAME|FILE", help="Network: see simhw list workloads; or a .toml or .onnx file.")
+@click.option("--phase", metavar="NAME", help="Of a workload: prefill, decode, inference. [default: prefill]")
+@click.option("--batch", type=int, help="Of a workload: sequences or images. [default: 1]")
+@click.option("--tokens", type=int, help="Of a workload: length of the input.")
+@click.option("--context", type=int, help="Of a workload that decodes: cached tokens.")
+@click.option("--generate", type=int, help="Of a workload that decodes: how many tokens. [default: 1]")
+@click.option("--kv-bits", type=int, metavar="BITS", help="Of cached keys and values. [default: as activations]")
+@click.option("--dim", "dims", multiple=True, metavar="NAME=SIZE", help="Of an ONNX file: size of an open dimension.")
 @click.option(
     "--config", metavar="FILE", help="SCALE-Sim .cfg: array, buffers and dataflow, where no option says else."
 )
@@ -66,7 +76,7 @@ _COMPAT = "scalesim3"
 @click.option("--like", metavar="FILE", help="A table of SCALE-Sim results: evaluate its rows anew, in its columns.")
 @click.option("--csv", "csv_file", metavar="FILE|-", default="-", show_default=True, help="Where the rows go.")
 def command(csv_file: str, compat: str | None, like: str | None, **given: Any) -> None:
-    """Cost of layers on an array with memories: one row per layer, as CSV.
+    """Cost of layers, or of a whole network by its shape, on an array with memories: one row per layer, as CSV.
 
     Buffers are searched for the best tiling; stall cycles are what memory costs beyond the array's own cycles.
     """
@@ -74,7 +84,7 @@ def command(csv_file: str, compat: str | None, like: str | None, **given: Any) -
 
     if csv_file != "-":
         require_writable(csv_file)
-    options = {name: value for name, value in given.items() if value is not None}
+    options = {name: value for name, value in given.items() if value not in (None, ())}
     if compat not in (None, _COMPAT):
         raise InputError(f"compat is {compat!r}, must be {_COMPAT}; leave it out for the model of simhw")
     rows = _scalesim(options, like) if compat is not None or like is not None else _cost(options)
@@ -89,10 +99,10 @@ def _cost(options: dict[str, Any]) -> Sequence[Mapping[str, object]]:
     from simhw.arrays import Overlap, VectorOverlap
     from simhw.cost_settings import CostSettings
     from simhw.cost_table import cost_rows
-    from simhw.layer_files import read_layers
     from simhw.pes import Dequantization, Dequantizers
 
-    layers = read_layers(_gemms(options))
+    inference = {name: options.pop(name) for name in ("workload", *_INFERENCE) if name in options}
+    table = options.pop("gemms", None)
     options = _with_config(options)
     for name, choices in (("overlap", Overlap), ("dequantization", Dequantization), ("vector_overlap", VectorOverlap)):
         if name in options:
@@ -101,7 +111,44 @@ def _cost(options: dict[str, Any]) -> Sequence[Mapping[str, object]]:
         options["dequantizers"] = _member("dequantizers", options["dequantizers"], Dequantizers, "a number")
     elif "dequantizers" in options:
         options["dequantizers"] = int(options["dequantizers"])
-    return cost_rows(layers, CostSettings(**options))
+    settings = CostSettings(**options)
+    if "workload" in inference:
+        if table is not None:
+            raise InputError("--gemms and --workload were both given, only one says what runs; leave one of them out")
+        return _workload(inference, settings)
+    if inference:
+        raise InputError(f"--{next(iter(inference)).replace('_', '-')} belongs to a workload; add --workload NAME")
+    from simhw.layer_files import read_layers
+
+    return cost_rows(read_layers(_gemms({} if table is None else {"gemms": table})), settings)
+
+
+def _workload(inference: dict[str, Any], settings: Any) -> Sequence[Mapping[str, object]]:
+    from simhw.workload_table import workload_cost
+    from simhw.workloads import load_shape, shape_of_file
+    from simhw.workloads.onnx_shapes import read_onnx
+
+    name, dims = inference.pop("workload"), _sizes(inference.pop("dims", ()))
+    if name.endswith(".onnx"):
+        shape: Any = read_onnx(name, dims)
+        if shape.left_out:
+            found = ", ".join(f"{kind} {count}" for kind, count in sorted(shape.left_out.items()))
+            click.echo(f"simhw: only move values, not counted: {found}", err=True)
+    elif dims:
+        raise InputError("--dim sets the size of an ONNX file's dimension; give a .onnx file, or leave it out")
+    else:
+        shape = shape_of_file(name) if name.endswith(".toml") else load_shape(name)
+    return workload_cost(shape, settings, **inference)
+
+
+def _sizes(given: tuple[str, ...]) -> dict[str, int]:
+    sizes = {}
+    for item in given:
+        name, _, size = item.partition("=")
+        if not size.isdecimal():
+            raise InputError(f"dim is {item!r}, must be NAME=SIZE, as in batch=1; correct it")
+        sizes[name] = int(size)
+    return sizes
 
 
 def _member(what: str, given: str, choices: type[Enum], *others: str) -> Enum:
@@ -143,7 +190,7 @@ def _scalesim(options: dict[str, Any], like: str | None) -> Sequence[Mapping[str
 
 def _gemms(options: dict[str, Any]) -> str:
     if "gemms" not in options:
-        raise InputError("no table of layers was given, --gemms or --like must name one; add --gemms FILE.csv")
+        raise InputError("no layers were given, --gemms, --workload or --like must name them; add --gemms FILE.csv")
     return str(options.pop("gemms"))
 
 

@@ -111,6 +111,8 @@ class ProcessingElement:
             one takes several cycles, above 1 where the unit takes several at once, which it sums.
         weight_cycles: exact cycles of one product by weight code, where they depend on the data;
             ``products_per_cycle`` then has the worst case. None: they do not.
+        lanes: products side by side that start and end together, where ``products_per_cycle`` does not say it: a serial
+            unit of 16 lanes that takes 8 cycles does not do 2 products in one. None: as few as it allows.
         activation_stays: whether an activation is read once, however many cycles its product takes (serial PEs);
             else it is read again in each of them.
         product_bits: width of the product as it leaves the multiplier: two's complement for integers, the
@@ -138,6 +140,7 @@ class ProcessingElement:
     products: Mapping[tuple[str, str], Product] = field(hash=False, repr=False)
     products_per_cycle: Mapping[tuple[int, int], int | Fraction] = field(hash=False)
     weight_cycles: WeightCycles | None = field(default=None, repr=False)
+    lanes: int | None = None
     activation_stays: bool = False
     product_bits: int
     fixed_accumulator_bits: int | None = None
@@ -187,6 +190,16 @@ class ProcessingElement:
                 f"operands have {widths[0]} x {widths[1]} bits, {self.name} executes {allowed}; "
                 "choose another format or PE"
             ) from None
+
+    def word(self, weight_bits: int, activation_bits: int | None = None) -> tuple[int, int]:
+        """Return the cycles that a word of products takes, and how many products it has.
+
+        Raises:
+            InputError: as ``cycles_per_product``.
+        """
+        cycles = self.cycles_per_product(weight_bits, activation_bits)
+        lanes = self.lanes or cycles.denominator
+        return int(cycles * lanes), lanes
 
     def count_cycles(self, codes: NDArray[np.unsignedinteger[Any]], weight_format: str) -> NDArray[np.uint8] | None:
         """Return the exact cycles of one product with each weight, None where they do not depend on the weight."""

@@ -67,6 +67,7 @@ PE = ProcessingElement(
     weight_format="int8",
     products={(f"int{bits}", "int8"): _pairing(bits) for bits in reversed(ACTIVATION_BITS)},
     products_per_cycle={(bits, WEIGHT_BITS): Fraction(LANES, bits) for bits in reversed(ACTIVATION_BITS)},
+    lanes=LANES,
     activation_stays=True,
     product_bits=16,
     least_accumulator_bits=16,

@@ -191,7 +191,7 @@ def test_bad_options_are_refused(refused, options, message):
 
 
 def test_missing_and_unreadable_files_are_refused(refused, tmp_path):
-    assert "no table of layers was given, --gemms or --like must name one" in refused()
+    assert "no layers were given, --gemms, --workload or --like must name them" in refused()
     assert "cannot be read (No such file or directory)" in refused("--gemms", str(tmp_path / "none.csv"))
     assert "cannot be read (No such file or directory)" in refused("--like", str(tmp_path / "none.csv"))
     assert "has no column dataflow" in refused("--like", _written(tmp_path, "a,b\n1,2\n"))

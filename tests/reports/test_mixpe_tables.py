@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import pytest
 
-from simhw.arrays import array_area
+from simhw.arrays import Gemm, array_area
 from simhw.cli import main
 from simhw.costs import load_table
 from simhw.costs.published_loader import load_published_model
@@ -25,11 +25,12 @@ from simhw.reports.bitmod_model import bitmod_cost
 from simhw.reports.mixpe_audit import Audit, audit
 from simhw.reports.mixpe_designs import DESIGNS, GROUP
 from simhw.reports.mixpe_headline import candidates
-from simhw.reports.mixpe_networks import BATCH, CONTEXT, TRANSFORMERS
+from simhw.reports.mixpe_networks import BATCH, CONTEXT, products_of, published_products
 from simhw.reports.mixpe_page import render
 from simhw.reports.mixpe_published import CYCLES, ENERGY
 from simhw.reports.mixpe_tables import to_csv, to_json
 from simhw.reports.mixpe_text import text
+from simhw.workloads import WorkKind
 
 NETWORKS = ("opt_6_7b", "llama_2_13b")
 EMPTY = {"meta", "br", "link", "img", "path", "use", "hr", "input"}
@@ -45,22 +46,20 @@ def step(found: Audit, name: str) -> mixpe_audit.Step:
 
 
 class TestNetworks:
-    def test_llama_has_its_published_number_of_parameters(self):
-        # 13,015,864,320 with two tables of 32,000 words and a norm before every half block and at the end
-        weights = sum(p.count * p.gemm.n * p.gemm.k for p in TRANSFORMERS["llama_2_13b"].products() if not p.attention)
-        assert weights + 2 * 32_000 * 5120 + 81 * 5120 == 13_015_864_320
-
-    def test_opt_and_vit_blocks_have_twelve_squares(self):
-        for name in ("opt_6_7b", "vit_b", "vit_h"):
-            net = TRANSFORMERS[name]
-            patches = 3 * net.patch**2 * net.hidden
-            weights = sum(p.count * p.gemm.n * p.gemm.k for p in net.products() if not p.attention)
-            assert weights == 12 * net.blocks * net.hidden**2 + patches
-
     def test_tokens_and_attention(self):
-        assert [TRANSFORMERS[name].tokens for name in ("vit_b", "vit_h", "opt_6_7b")] == [197, 257, 1]
-        macs = sum(p.macs for p in TRANSFORMERS["opt_6_7b"].products() if p.attention)
-        assert macs == 32 * 2 * BATCH * CONTEXT * 4096
+        """One product for each of 64 sequences and 32 heads of 128: scores of one query with 1,025 keys, and back."""
+        attention = [p for p in products_of("opt_6_7b") if p.kind is WorkKind.ATTENTION]
+        assert sum(p.macs for p in attention) == 32 * 2 * BATCH * (CONTEXT + 1) * 4096
+        query = next(p for p in products_of("vit_h") if p.name == "query")
+        assert query.layer == Gemm(m=64 * 257, n=1280, k=1280)
+
+    def test_published_products_are_those_of_the_preset(self):
+        model = load_published_model("mixpe_artifact")
+        for name in ("vit_b", "llama_2_13b"):
+            network = model.network(name)
+            own = [each for each in layers_of(model, model.design("int8"), network) if not each.dequantizes]
+            macs = sum(each.count * each.layer.macs for each in own)
+            assert sum(p.macs for p in published_products(network)) == macs
 
 
 class TestPublished:
@@ -88,9 +87,11 @@ class TestCorrected:
     def test_cycles_are_never_fewer_than_the_products_need(self, found: Audit):
         for (design, network), cost in found.waterfall.costs.items():
             one = next(each for each in DESIGNS if each.name == design)
-            products = TRANSFORMERS[network].products()
+            products = products_of(network)
             needed = sum(
-                p.macs * (one.attention_cycles if p.attention else one.cycles) / (cost.rows * cost.columns)
+                p.macs
+                * (one.attention_cycles if p.kind is WorkKind.ATTENTION else one.cycles)
+                / (cost.rows * cost.columns)
                 for p in products
             )
             assert cost.cycles >= needed
@@ -100,9 +101,10 @@ class TestCorrected:
     def test_dram_carries_at_least_the_weights_and_the_cache(self, found: Audit):
         price = found.waterfall.convention.dram_read_pj_per_bit
         for (_, network), cost in found.waterfall.costs.items():
-            products = TRANSFORMERS[network].products()
-            weights = sum(p.count * p.gemm.n * p.gemm.k * 4 for p in products if not p.attention)
-            cache = sum(p.count * p.gemm.batch * p.gemm.n * p.gemm.k * 8 for p in products if p.attention)
+            products = products_of(network)
+            weights = sum(p.count * p.layer.n * p.layer.k * 4 for p in products if p.kind is WorkKind.WEIGHTS)
+            attention = [p for p in products if p.kind is WorkKind.ATTENTION]
+            cache = sum(p.count * p.layer.batch * p.layer.n * p.layer.k * 8 for p in attention)
             assert cost.parts_pj["dram"] / price >= weights + cache
             assert cost.total_pj == pytest.approx(sum(cost.parts_pj.values()))
 

@@ -17,6 +17,8 @@ _DEQUANTIZED = {"mixpe_w4a8": "integer", "mixpe_w4a16": "float"}
 @click.command("array")
 @click.argument("pe", metavar="PE")
 @click.option("--variant", metavar="NAME", help="Variant of its circuit.")
+@click.option("--activation", metavar="FORMAT", help="Of activations, for PEs that take several (bitfusion, ...).")
+@click.option("--weight", metavar="FORMAT", help="Of weights, for PEs that take several.")
 @click.option("--rows", type=click.IntRange(min=1), default=4, show_default=True)
 @click.option("--columns", type=click.IntRange(min=1), default=4, show_default=True)
 @click.option(
@@ -46,6 +48,8 @@ _DEQUANTIZED = {"mixpe_w4a8": "integer", "mixpe_w4a16": "float"}
 def command(
     pe: str,
     variant: str | None,
+    activation: str | None,
+    weight: str | None,
     rows: int,
     columns: int,
     dataflow: str,
@@ -77,13 +81,16 @@ def command(
         columns=columns,
         dataflow=dataflow,
         variant=variant,
+        activation=activation,
+        weight=weight,
         dequantizer=form,
         group_size=group_size,
     )
     if folder is not None:
         make_folder(folder)
     click.echo(f"{array.circuit.name}: {array.circuit.description}")
-    click.echo(f"registers behind the PEs: {array.output_registers}; dequantizer: {form.value}")
+    operands = " x ".join(array.element.formats)
+    click.echo(f"operands: {operands}; registers behind the PEs: {array.output_registers}; dequantizer: {form.value}")
     if folder is not None:
         click.echo(f"written: {export(array.circuit, folder)}")
     if check and not _check(array, gemms, longest, seed, simulator):

@@ -11,7 +11,7 @@ from simhw.rtl.arrays.base import SystolicArray
 from simhw.rtl.arrays.bench import run_gemms
 from simhw.rtl.arrays.catalog import Dequantizer, dataflows, systolic_array
 from simhw.rtl.arrays.check import ShapeReport, check_array, predicted_cycles, random_problem, random_shapes
-from simhw.rtl.arrays.streams import Problem
+from simhw.rtl.arrays.feeds import Problem
 
 __all__ = [
     "Dequantizer",

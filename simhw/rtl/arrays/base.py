@@ -12,17 +12,15 @@ from numpy.typing import NDArray
 from simhw.arrays import Dataflow, get_dataflow
 from simhw.arrays.base import check_positive
 from simhw.circuits import Circuit, Port
-from simhw.circuits.fixed_point_mac import FLAGS
+from simhw.circuits.fixed_point_mac import FLAGS as STICKY
 from simhw.circuits.float_mac import TOTAL
 from simhw.circuits.float_sums import NEGATIVE_ZERO
-from simhw.errors import InputError
 
 if TYPE_CHECKING:
+    from simhw.rtl.arrays.element import Element
     from simhw.rtl.arrays.stage import Stage
 
 Integers = NDArray[np.int64]
-OPERANDS = ("activation", "weight", "first", "enable")
-FORWARDED = ("activation_out", "weight_out")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +32,7 @@ class SystolicArray:
         dataflow: entry name of the dataflow that it is built for.
         rows: of PEs.
         columns: of PEs.
-        pe: what stands in every place.
+        element: what stands in every place, and how operands enter.
         stage: dequantizer at the foot of each column; None without groups.
         output_registers: registers that a finished sum passes behind the PEs.
         inline: returns the Amaranth component with every PE elaborated in its place, for Amaranth's own simulator.
@@ -44,26 +42,20 @@ class SystolicArray:
     dataflow: str
     rows: int
     columns: int
-    pe: Circuit
+    element: Element
     stage: Stage | None
     output_registers: int
     inline: Callable[[], Any] = field(hash=False, repr=False)
 
     @property
+    def pe(self) -> Circuit:
+        """The PE in every place."""
+        return self.element.pe
+
+    @property
     def record(self) -> Dataflow:
         """The dataflow's record."""
         return get_dataflow(self.dataflow)
-
-
-def check_pe(pe: Circuit) -> None:
-    """Raise InputError unless a PE multiplies two operands per clock and hands both on."""
-    inputs, outputs = tuple(port.name for port in pe.inputs), {port.name for port in pe.outputs}
-    if inputs != OPERANDS or not outputs >= {*FORWARDED, "total"} or pe.cycles != 1:
-        taken = ", ".join(inputs[:4]) + (" ..." if len(inputs) > 4 else "")
-        raise InputError(
-            f"{pe.name} takes {taken} in {pe.cycles} clocks, PEs of an array take {', '.join(OPERANDS)} "
-            "in one and hand on both operands; choose such a PE, as int8_mac or mixpe_w4a8"
-        )
 
 
 def check_sizes(rows: int, columns: int) -> None:
@@ -79,7 +71,7 @@ def total_port(circuit: Circuit) -> Port:
 
 def sum_bits(pe: Circuit) -> int:
     """Return the low bits of a PE's total that are its sum; those of a fixed-point sum have flags above."""
-    return total_port(pe).bits - (FLAGS if pe.name == "mixpe_w4a16" else 0)
+    return total_port(pe).bits - (STICKY if pe.name == "mixpe_w4a16" else 0)
 
 
 def rounds(pe: Circuit) -> bool:
@@ -88,8 +80,12 @@ def rounds(pe: Circuit) -> bool:
 
 
 def neutral_activation(pe: Circuit) -> int:
-    """Return the activation that, with a weight of 0, leaves every sum as it is: -0 where sums are fp32."""
-    return 1 << (widths(pe)["activation"] - 1) if rounds(pe) else 0
+    """Return the activation that, with a weight of 0, leaves every sum as it is: -0 where products become fp32.
+
+    There is none for blocks: a block of zeros is +0 whatever the signs of its elements are.
+    """
+    ports = widths(pe)
+    return 1 << (ports["activation"] - 1) if rounds(pe) and "activation" in ports else 0
 
 
 def nothing_carried(array: SystolicArray) -> int:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from simhw.arrays import Overlap
 from simhw.rtl.arrays.base import Integers, SystolicArray, nothing_carried
-from simhw.rtl.arrays.streams import Problem, Streams, collect, make_streams
+from simhw.rtl.arrays.feeds import Problem
+from simhw.rtl.arrays.streams import Streams, collect, make_streams
 from simhw.rtl.clocked import Clocks, Loop, run_clocks
 from simhw.rtl.clocked_kernel import RUNS
 from simhw.rtl.netlist import Netlist, netlist

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import Component, In, Out
 from simhw.circuits.float_add import add_to_fp32
 from simhw.circuits.floating import fp32_term
 from simhw.circuits.mac import Frame, arithmetic, registered
+from simhw.rtl.arrays.stationary_cell import waiting
 
 
 class RunningSums(Component):  # type: ignore[misc]
@@ -113,21 +114,30 @@ class StationaryCell(Component):  # type: ignore[misc]
 
     Args:
         frame: the PE.
+        activation: operands that pass to the right.
+        weight: operands that stay.
+        settings: operands that do not change while a GEMM runs, and need no register.
         total_bits: width of a sum.
     """
 
-    def __init__(self, frame: Frame, total_bits: int) -> None:
-        operands, self._update = arithmetic(frame)
-        activation, weight = operands["activation"], operands["weight"]
+    def __init__(
+        self,
+        frame: Frame,
+        activation: tuple[str, ...],
+        weight: tuple[str, ...],
+        settings: tuple[str, ...],
+        total_bits: int,
+    ) -> None:
+        self._operands, self._update = arithmetic(frame)
+        self._activation, self._weight, self._settings = activation, weight, settings
+        moving = (*activation, *weight)
         super().__init__(
             {
-                "activation": In(activation),
-                "weight": In(weight),
+                **{name: In(self._operands[name]) for name in (*moving, *settings)},
                 "load": In(1),
                 "swap": In(1),
                 "above": In(total_bits),
-                "activation_out": Out(activation),
-                "weight_out": Out(weight),
+                **{f"{name}_out": Out(self._operands[name]) for name in moving},
                 "total": Out(total_bits),
             }
         )
@@ -135,15 +145,18 @@ class StationaryCell(Component):  # type: ignore[misc]
     def elaborate(self, platform: Any) -> Module:  # noqa: ARG002
         """Return the module."""
         module = Module()
-        activation = Signal(len(self.activation), name="activation_q")
-        waiting = Signal(len(self.weight), name="waiting")
-        weight = Signal(len(self.weight), name="weight_q")
-        module.d.sync += activation.eq(self.activation)
-        with module.If(self.load):
-            module.d.sync += waiting.eq(self.weight)
-        with module.If(self.swap):
-            module.d.sync += weight.eq(waiting)
-        module.d.comb += [self.activation_out.eq(activation), self.weight_out.eq(waiting)]
-        operands = {"activation": activation, "weight": weight}
+        operands: dict[str, Any] = {name: getattr(self, name) for name in self._settings}
+        for name in self._activation:
+            operands[name] = Signal(self._operands[name], name=f"{name}_q")
+            module.d.sync += operands[name].eq(getattr(self, name))
+            module.d.comb += getattr(self, f"{name}_out").eq(operands[name])
+        for name in self._weight:
+            waits = Signal(self._operands[name], name=waiting(name))
+            operands[name] = Signal(self._operands[name], name=f"{name}_q")
+            with module.If(self.load):
+                module.d.sync += waits.eq(getattr(self, name))
+            with module.If(self.swap):
+                module.d.sync += operands[name].eq(waits)
+            module.d.comb += getattr(self, f"{name}_out").eq(waits)
         module.d.sync += self.total.eq(self._update(module, operands, Const(0, 1), self.above))
         return module

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from simhw.arrays import Gemm, Overlap, schedule
+from simhw.arrays.serial import schedule_serial
 from simhw.circuits.codes import to_code
 from simhw.circuits.float_sums import fp32_codes
 from simhw.pes import Dequantization
+from simhw.pes.bit_serial_booth import weight_cycles
 from simhw.rtl.arrays.base import Integers, SystolicArray
 from simhw.rtl.arrays.bench import Outcome, Simulator, run_gemms
 from simhw.rtl.arrays.emulated import emulate, same_codes
-from simhw.rtl.arrays.streams import Problem
+from simhw.rtl.arrays.feeds import Blocks, Dequantized, Problem, Terms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,14 +70,28 @@ def check_array(
 def predicted_cycles(array: SystolicArray, problem: Problem, overlap: Overlap) -> int:
     """Return the closed form's cycles of a GEMM on an array."""
     m, n, k = problem.shape
+    gemm, feed = Gemm(m=m, n=n, k=k), array.element.feed
+    settings: dict[str, Any] = {
+        "dataflow": array.dataflow,
+        "rows": array.rows,
+        "columns": array.columns,
+        "overlap": overlap,
+    }
+    if isinstance(feed, Terms):
+        counts = weight_cycles(problem.weights.T[None].astype(np.uint8), feed.weight_format)
+        return schedule_serial(gemm, counts, **settings).cycles + array.output_registers
+    dequantization = Dequantization.NONE
+    if array.stage is not None:
+        dequantization = Dequantization.AFTER_GROUP
+    elif isinstance(feed, Dequantized):
+        dequantization = Dequantization.BEFORE_MULTIPLY
     return schedule(
-        Gemm(m=m, n=n, k=k),
-        dataflow=array.dataflow,
-        rows=array.rows,
-        columns=array.columns,
-        overlap=overlap,
-        dequantization=Dequantization.NONE if array.stage is None else Dequantization.AFTER_GROUP,
-        group_size=problem.group_size,
+        gemm,
+        **settings,
+        lanes=feed.lanes,
+        passes=feed.passes,
+        dequantization=dequantization,
+        group_size=None if dequantization is Dequantization.NONE else problem.group_size,
         output_registers=array.output_registers,
     ).cycles
 
@@ -87,7 +104,7 @@ def random_problem(
     Operands of floating point are finite: half of the codes are of any exponent, the others lie near 1, where sums are
     rounded in every bit.
     """
-    activation, weight = array.pe.inputs[:2]
+    activation, weight = array.element.formats
     scales: dict[str, Integers] = {}
     if array.stage is not None:
         assert group_size is not None
@@ -100,9 +117,11 @@ def random_problem(
         else:
             values = np.exp2(rng.integers(-12, 4, shape)) * (1 + rng.random(shape))
             scales = {"scale": fp32_codes(values.astype(np.float32)), "zero": zero}
+    elif group_size is not None:
+        scales = _random_scales(array, m, n, -(-k // group_size), rng)
     return Problem(
-        activations=_random_codes(activation.meaning, (m, k), rng),
-        weights=_random_codes(weight.meaning, (k, n), rng),
+        activations=_random_codes(activation, (m, k), rng),
+        weights=_random_codes(weight, (k, n), rng),
         group_size=group_size,
         scales=scales,
     )
@@ -113,6 +132,8 @@ def random_shapes(
 ) -> list[tuple[int, int, int, int | None]]:
     """Return shapes ``(m, n, k, group size)``: corners first (single, full, one beyond), then random ones."""
     rows, columns = array.rows, array.columns
+    if array.element.feed.lanes > longest // 4:
+        longest = 5 * array.element.feed.lanes  # several words, the last one ragged
     corners = [(1, 1, 1), (rows, columns, 1), (rows, columns, rows), (rows + 1, columns + 1, rows + 1)]
     corners += [(2 * rows, 2 * columns, 2 * rows), (1, 2 * columns + 1, 1), (2 * rows + 1, 1, 2 * rows + 1)]
     shapes = corners[:count]
@@ -123,12 +144,35 @@ def random_shapes(
 
 
 def _random_group(array: SystolicArray, k: int, rng: np.random.Generator) -> int | None:
+    feed = array.element.feed
+    if isinstance(feed, Blocks):
+        return feed.lanes
     if array.stage is None:
-        return None
+        return int(rng.integers(1, k + 1)) if feed.has_groups else None
     most = min(k, array.stage.group_size)
     if array.dataflow == "weight_stationary" and not array.stage.linear:
         most = min(most, array.rows)
     return int(rng.integers(1, most + 1))
+
+
+def _random_scales(array: SystolicArray, m: int, n: int, groups: int, rng: np.random.Generator) -> dict[str, Integers]:
+    """Return scales that enter beside the operands; most are of ordinary size, some of any."""
+    if isinstance(array.element.feed, Blocks):
+        port = next(port for port in array.pe.inputs if port.name == "activation_scale")
+        middle, spread = {"e8m0": (127, 8), "ue4m3": (56, 24)}[port.meaning]
+        shapes = {"activation_scale": (m, groups), "weight_scale": (groups, n)}
+        return {
+            name: np.where(
+                rng.random(shape) < 0.05,
+                rng.integers(0, (1 << port.bits) - 1, shape),
+                rng.integers(middle - spread, middle + spread, shape),
+            )
+            for name, shape in shapes.items()
+        }
+    shape = (groups, n)
+    bits = next(port.bits for port in array.element.entering_ports if port.name == "scale")
+    scale = rng.integers(0, 256, shape) if bits == 8 else _random_codes("fp16", shape, rng)
+    return {"scale": scale, "zero": rng.integers(0, 16, shape)}
 
 
 def _random_codes(form: str, shape: tuple[int, int], rng: np.random.Generator) -> Integers:

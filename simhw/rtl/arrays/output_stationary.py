@@ -26,12 +26,12 @@ from simhw.circuits.codes import to_code, to_signed
 from simhw.rtl.arrays.base import (
     Integers,
     SystolicArray,
-    check_pe,
     check_sizes,
     total_port,
-    widths,
 )
 from simhw.rtl.arrays.column_dequantizer import column_dequantizer
+from simhw.rtl.arrays.element import Element
+from simhw.rtl.arrays.lanes import edge_codes, entering, lanes
 from simhw.rtl.arrays.registers import delays, inside, move_chain, register, step_instance
 from simhw.rtl.arrays.stage import Stage
 
@@ -39,21 +39,21 @@ FLAGS = ("first", "enable", "last")
 DATAFLOW = "output_stationary"
 
 
-def output_stationary(pe: Circuit, rows: int, columns: int, *, stage: Stage | None = None) -> SystolicArray:
+def output_stationary(element: Element, rows: int, columns: int, *, stage: Stage | None = None) -> SystolicArray:
     """Return an output-stationary array of ``rows`` x ``columns`` PEs.
 
     Args:
-        pe: circuit of the PE.
+        element: the PE and how operands enter.
         rows: of the array.
         columns: of the array.
         stage: dequantizer at the foot of each column; None: sums leave as they are.
 
     Raises:
-        InputError: a PE that does not fit, a size below 1.
+        InputError: a size below 1.
     """
-    check_pe(pe)
     check_sizes(rows, columns)
-    made = _Definition(pe, rows, columns, stage)
+    made = _Definition(element, rows, columns, stage)
+    pe = element.pe
     ports = (made.inputs(), made.outputs())
 
     def component(*, inline: bool) -> Any:
@@ -61,13 +61,13 @@ def output_stationary(pe: Circuit, rows: int, columns: int, *, stage: Stage | No
         from simhw.rtl.arrays.output_stationary_wiring import fill
         from simhw.rtl.arrays.placing import Wired
 
-        return Wired(*ports, partial(fill, pe, rows, columns, stage, made.foot), inline=inline)
+        return Wired(*ports, partial(fill, element, rows, columns, stage, made.foot), inline=inline)
 
     parts = (pe,) if made.foot is None else (pe, made.foot)
     circuit = Circuit(
-        name=f"output_stationary_{rows}x{columns}_{pe.name}" + (f"_{stage.name}" if stage else ""),
+        name=f"output_stationary_{rows}x{columns}_{element.name}" + (f"_{stage.name}" if stage else ""),
         variant=pe.variant,
-        description=f"{rows} x {columns} {pe.name}, one sum per PE, one bus per column"
+        description=f"{rows} x {columns} {element.name}, one sum per PE, one bus per column"
         + (f", each into a {stage.dequantizer.name}" if stage else ""),
         source="H. T. Kung, Why systolic architectures?, 1982",
         parameters={"rows": rows, "columns": columns, **pe.parameters},
@@ -83,7 +83,7 @@ def output_stationary(pe: Circuit, rows: int, columns: int, *, stage: Stage | No
         dataflow=DATAFLOW,
         rows=rows,
         columns=columns,
-        pe=pe,
+        element=element,
         stage=stage,
         output_registers=0 if stage is None else 2,
         inline=partial(component, inline=True),
@@ -93,19 +93,19 @@ def output_stationary(pe: Circuit, rows: int, columns: int, *, stage: Stage | No
 class _Definition:
     """The array in NumPy: one clock from the PE's definition and the wires between PEs."""
 
-    def __init__(self, pe: Circuit, rows: int, columns: int, stage: Stage | None) -> None:
-        self.pe, self.rows, self.columns, self.stage = pe, rows, columns, stage
+    def __init__(self, element: Element, rows: int, columns: int, stage: Stage | None) -> None:
+        self.element, self.rows, self.columns, self.stage = element, rows, columns, stage
+        self.pe = pe = element.pe
         self.foot = None if stage is None else column_dequantizer(stage.dequantizer, rows)
         self.scales = () if stage is None else stage.scales
-        self._bits = widths(pe)
+        self._lanes = lanes(element, rows, columns)
         self._places = [(r, c) for r in range(rows) for c in range(columns)]
         self._total = total_port(pe)
 
     def inputs(self) -> tuple[Port, ...]:
         """Ports in."""
         ports = [
-            *(self._operand("activation", r, "row") for r in range(self.rows)),
-            *(self._operand("weight", c, "column") for c in range(self.columns)),
+            *entering(self.element, self.rows, self.columns),
             Port(name="first", bits=1, meaning="these operands start a new sum"),
             Port(name="enable", bits=1, meaning="these operands count"),
             Port(name="last", bits=1, meaning="these operands end a sum"),
@@ -133,9 +133,8 @@ class _Definition:
     def state(self) -> tuple[Port, ...]:
         """All registers, by their names in the flat netlist."""
         ports: list[Port] = []
-        for lane, count in (("activation", self.rows), ("weight", self.columns)):
-            for index in range(count):
-                ports += delays(f"{lane}_{index}", self._bits[lane], index)
+        for port, index in self._lanes:
+            ports += delays(f"{port.name}_{index}", port.bits, index)
         ports += [register(name) for name in self._flag_names()]
         for r, c in self._places:
             ports += inside(f"pe_{r}_{c}", self.pe)
@@ -154,17 +153,13 @@ class _Definition:
     def step(self, codes: Codes) -> dict[str, Integers]:
         """One clock."""
         after: dict[str, Integers] = {}
-        lanes = {
-            (lane, index): move_chain(codes, after, f"{lane}_{index}", codes[f"{lane}_{index}"], index)
-            for lane, count in (("activation", self.rows), ("weight", self.columns))
-            for index in range(count)
-        }
+        edge = edge_codes(self.element, self._lanes, codes, after)
         for name in self._flag_names():
             after[name] = self._flag_source(codes, name)
         for r, c in self._places:
             given = {
-                "activation": codes[f"pe_{r}_{c - 1}.activation_q"] if c else lanes["activation", r],
-                "weight": codes[f"pe_{r - 1}_{c}.weight_q"] if r else lanes["weight", c],
+                **{p: codes[f"pe_{r}_{c - 1}.{p}_q"] if c else edge[p, r] for p in self.element.activation},
+                **{p: codes[f"pe_{r - 1}_{c}.{p}_q"] if r else edge[p, c] for p in self.element.weight},
             }
             self._step_pe(codes, after, f"pe_{r}_{c}", given, (r, c))
         buses, valid = zip(*(self._bus(codes, f"pe_{{}}_{c}", c) for c in range(self.columns)), strict=True)
@@ -176,7 +171,7 @@ class _Definition:
             }
         one = np.full_like(buses[0], self.stage.one)
         for r in range(self.rows):
-            given = {"activation": lanes["activation", r], "weight": one}
+            given = {"activation": edge["activation", r], "weight": one}
             self._step_pe(codes, after, f"ones_{r}", given, (r, 0))
         ones = to_code(self._bus(codes, "ones_{}", 0)[0], self.stage.activation_bits)
         for c in range(self.columns):
@@ -219,7 +214,8 @@ class _Definition:
         self, codes: Codes, after: dict[str, Integers], name: str, given: dict[str, Integers], place: tuple[int, int]
     ) -> None:
         flags = {flag: self._flag(codes, flag, *place) for flag in ("first", "enable")}
-        step_instance(codes, after, name, self.pe, {**given, **flags})
+        settings = {port: codes[port] for port in self.element.settings}
+        step_instance(codes, after, name, self.pe, {**given, **settings, **flags})
 
     def _bus(self, codes: Codes, name: str, c: int) -> tuple[Integers, Integers]:
         """What the bus of a column carries, and whether that is a sum."""
@@ -247,10 +243,6 @@ class _Definition:
     def _flag_source(self, codes: Codes, name: str) -> Integers:
         flag, r, c = name.split("_")
         return self._flag(codes, flag, int(r), int(c))
-
-    def _operand(self, name: str, index: int, of: str) -> Port:
-        port = next(port for port in self.pe.inputs if port.name == name)
-        return Port(name=f"{name}_{index}", bits=port.bits, meaning=f"{port.meaning}, {of} {index}")
 
     def _scale(self, port: Port, column: int) -> Port:
         meaning = f"with last: {port.meaning}, column {column}"

@@ -8,6 +8,8 @@ from amaranth.hdl import Cat, Const, Value
 
 from simhw.circuits import Circuit
 from simhw.rtl.arrays.base import widths
+from simhw.rtl.arrays.edge import edge_wires, settings
+from simhw.rtl.arrays.element import Element
 from simhw.rtl.arrays.placing import Placer, either, gated
 from simhw.rtl.arrays.stage import Stage
 
@@ -15,7 +17,7 @@ _FLAGS = ("first", "enable", "last")
 
 
 def fill(
-    pe: Circuit,
+    element: Element,
     rows: int,
     columns: int,
     stage: Stage | None,
@@ -25,16 +27,19 @@ def fill(
 ) -> None:
     """Put the array into a module, between ``ports``."""
     flags = _travelling_flags(placer, ports, rows, columns)
-    activations = [placer.delay(f"activation_{r}", getattr(ports, f"activation_{r}"), r) for r in range(rows)]
-    weights = [placer.delay(f"weight_{c}", getattr(ports, f"weight_{c}"), c) for c in range(columns)]
+    pe = element.pe
+    activations, weights = edge_wires(placer, ports, element, rows, columns)
     totals: dict[tuple[int, int], Any] = {}
     entering = list(activations)
     for c in range(columns):
         weight = weights[c]
         for r in range(rows):
-            given = {"activation": entering[r], "weight": weight, **_pe_flags(flags, r, c)}
-            made = placer.place(pe, f"pe_{r}_{c}", given)
-            entering[r], weight, totals[r, c] = made["activation_out"], made["weight_out"], made["total"]
+            made = placer.place(
+                pe, f"pe_{r}_{c}", {**entering[r], **weight, **settings(ports, element), **_pe_flags(flags, r, c)}
+            )
+            entering[r] = {name: made[f"{name}_out"] for name in element.activation}
+            weight = {name: made[f"{name}_out"] for name in element.weight}
+            totals[r, c] = made["total"]
     buses, valid = [], []
     for c in range(columns):
         leaving = [flags["last", r, c + 2] for r in range(rows)]
@@ -76,12 +81,12 @@ def _pe_flags(flags: dict[Any, Any], r: int, c: int) -> dict[str, Any]:
 
 
 def _sums_of_activations(
-    placer: Placer, pe: Circuit, stage: Stage, activations: list[Value], flags: dict[Any, Any], columns: int
+    placer: Placer, pe: Circuit, stage: Stage, activations: list[dict[str, Value]], flags: dict[Any, Any], columns: int
 ) -> list[Any]:
     """Return what the column of ones hands to each dequantizer."""
     totals = []
     for r, activation in enumerate(activations):
-        given = {"activation": activation, "weight": Const(stage.one, widths(pe)["weight"]), **_pe_flags(flags, r, 0)}
+        given = {**activation, "weight": Const(stage.one, widths(pe)["weight"]), **_pe_flags(flags, r, 0)}
         made = placer.place(pe, f"ones_{r}", given)
         totals.append(gated(made["total"][: stage.activation_bits], flags["last", r, 2]))
     sums = [placer.wire("ones", either(totals))]

@@ -30,7 +30,7 @@ class Placer:
     def place(self, circuit: Circuit, name: str, inputs: Mapping[str, Value]) -> dict[str, Any]:
         """Place a circuit and return its outputs."""
         outputs = {port.name: Signal(port.bits, name=f"{name}_{port.name}") for port in circuit.outputs}
-        if self._inline:
+        if self._inline or not circuit.state:  # without registers it has no clock to be connected
             component = circuit.build()
             self.module.submodules[name] = component
             self.module.d.comb += [getattr(component, port).eq(value) for port, value in inputs.items()]

@@ -1,7 +1,7 @@
 """The cell of a weight-stationary array: a PE's arithmetic, with a weight that stays and a sum that passes.
 
-``waiting`` takes a weight from above while ``load`` is 1, and hands it down; ``swap``, which comes with the first
-activation of a fold, makes it the weight. The sum from above plus the product goes on to the cell below.
+A register ``NAME_waiting`` takes a weight from above while ``load`` is 1, and hands it down; ``swap``, which comes with
+the first activation of a fold, makes it the weight. The sum from above plus the product goes on to the cell below.
 """
 
 from __future__ import annotations
@@ -12,36 +12,38 @@ import numpy as np
 
 from simhw.circuits import Circuit, Codes, Port, require_rtl
 from simhw.rtl.arrays.base import Integers, total_port
+from simhw.rtl.arrays.element import Element
 
 
-def stationary_cell(pe: Circuit) -> Circuit:
+def stationary_cell(element: Element) -> Circuit:
     """Return the circuit of a PE that keeps its weight."""
-    activation, weight = (next(port for port in pe.inputs if port.name == name) for name in ("activation", "weight"))
-    total = total_port(pe)
+    pe, total = element.pe, total_port(element.pe)
+    activations, weights = element.activation_ports, element.weight_ports
 
     def step(codes: Codes) -> dict[str, Integers]:
         nothing = np.zeros_like(codes["load"])
+        held = [f"{port.name}_q" for port in (*activations, *weights)]
         before = {
             **{port.name: nothing for port in pe.inputs},
-            **{name: codes[name] for name in ("activation_q", "weight_q")},
+            **{name: codes[name] for name in held},
+            **{f"{name}_q": codes[name] for name in element.settings},
             "first_q": nothing,
             "enable_q": nothing + 1,
             "total": codes["above"],
         }
-        return {
-            "activation_q": codes["activation"],
-            "waiting": np.where(codes["load"] == 1, codes["weight"], codes["waiting"]),
-            "weight_q": np.where(codes["swap"] == 1, codes["waiting"], codes["weight_q"]),
-            "total": pe.step(before)["total"],
-            "activation_out": codes["activation_q"],
-            "weight_out": codes["waiting"],
-        }
+        after = {f"{port.name}_q": codes[port.name] for port in activations}
+        for name in element.weight:
+            after[waiting(name)] = np.where(codes["load"] == 1, codes[name], codes[waiting(name)])
+            after[f"{name}_q"] = np.where(codes["swap"] == 1, codes[waiting(name)], codes[f"{name}_q"])
+        after |= {f"{name}_out": codes[f"{name}_q"] for name in element.activation}
+        after |= {f"{name}_out": codes[waiting(name)] for name in element.weight}
+        return {**after, "total": pe.step(before)["total"]}
 
     def build() -> Any:
         require_rtl()
         from simhw.rtl.arrays.cells import StationaryCell
 
-        return StationaryCell(pe.build(), total.bits)
+        return StationaryCell(pe.build(), element.activation, element.weight, tuple(element.settings), total.bits)
 
     return Circuit(
         name=f"{pe.name}_stationary",
@@ -50,23 +52,33 @@ def stationary_cell(pe: Circuit) -> Circuit:
         source=pe.source,
         parameters=pe.parameters,
         inputs=(
-            activation,
-            weight,
+            *activations,
+            *weights,
+            *element.setting_ports,
             Port(name="load", bits=1, meaning="the waiting weight is taken from above"),
             Port(name="swap", bits=1, meaning="this activation is the first that meets the waiting weight"),
             Port(name="above", bits=total.bits, meaning=f"from above: {total.meaning}"),
         ),
         state=(
-            Port(name="activation_q", bits=activation.bits, meaning=f"{activation.meaning}, one clock later"),
-            Port(name="waiting", bits=weight.bits, meaning=f"{weight.meaning} of the next fold"),
-            Port(name="weight_q", bits=weight.bits, meaning=f"{weight.meaning} of this fold"),
+            *(_register(f"{port.name}_q", port, "one clock later") for port in activations),
+            *(_register(waiting(port.name), port, "of the next fold") for port in weights),
+            *(_register(f"{port.name}_q", port, "of this fold") for port in weights),
             total,
         ),
         outputs=(
-            Port(name="activation_out", bits=activation.bits, meaning="activation for the next cell"),
-            Port(name="weight_out", bits=weight.bits, meaning="weight for the cell below"),
+            *(_register(f"{port.name}_out", port, "for the next cell") for port in activations),
+            *(_register(f"{port.name}_out", port, "for the cell below") for port in weights),
             total,
         ),
         build=build,
         step=step,
     )
+
+
+def waiting(name: str) -> str:
+    """Return the name of the register in which the next fold's code of a port waits."""
+    return f"{name}_waiting"
+
+
+def _register(name: str, port: Port, when: str) -> Port:
+    return Port(name=name, bits=port.bits, meaning=f"{port.meaning}, {when}")

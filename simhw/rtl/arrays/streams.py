@@ -7,7 +7,7 @@ sum of a fold to leave its PE, ``DOUBLE_BUFFERED`` starts a fold as soon as the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,31 +15,10 @@ from numpy.typing import NDArray
 from simhw.arrays import Overlap
 from simhw.errors import InputError
 from simhw.rtl.arrays.base import Integers, SystolicArray, neutral_activation
+from simhw.rtl.arrays.feeds import Beats, Problem
 
 CONVENTIONS = (Overlap.PER_FOLD, Overlap.DOUBLE_BUFFERED)
 """Those that these arrays follow: sums do not wait in the PEs to be shifted out (NONE), nor do buses collide (ONCE)."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Problem:
-    """A GEMM in codes.
-
-    Attributes:
-        activations: ``(m, k)``.
-        weights: ``(k, n)``.
-        group_size: k per group; None without a dequantizer.
-        scales: codes ``(groups, n)`` of each of the dequantizer's scale ports.
-    """
-
-    activations: Integers
-    weights: Integers
-    group_size: int | None = None
-    scales: dict[str, Integers] = field(default_factory=dict)
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """``(m, n, k)``."""
-        return self.activations.shape[0], self.weights.shape[1], self.activations.shape[1]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,6 +58,7 @@ class _Recorder:
     """Codes given to ports in any order of clocks."""
 
     def __init__(self, array: SystolicArray) -> None:
+        self._settings = array.element.settings
         self._given: dict[str, dict[int, int]] = {
             port.name: {} for port in array.circuit.inputs if not port.name.startswith("carried")
         }
@@ -95,16 +75,19 @@ class _Recorder:
             codes = np.zeros(clocks, np.int64)
             codes[list(given)] = list(given.values())
             found[port] = codes
+        for port, code in self._settings.items():
+            found[port] = np.full(clocks, code, np.int64)
         return found
 
 
 def _output_stationary(array: SystolicArray, problem: Problem, overlap: Overlap) -> Streams:
-    m, n, k = problem.shape
+    m, n, _ = problem.shape
     record = _Recorder(array)
     places: list[list[tuple[int, int]]] = [[] for _ in range(array.columns)]
-    groups = _pieces(k, problem.group_size or k)
     now, bus_free, leaves = 0, 0, 0
     for left in range(0, n, array.columns):
+        beats = array.element.feed.beats(problem, slice(left, left + array.columns))
+        groups = _pieces(beats.length, problem.group_size if array.stage is not None else None)
         for top in range(0, m, array.rows):
             if overlap is Overlap.PER_FOLD:
                 now = leaves
@@ -112,7 +95,7 @@ def _output_stationary(array: SystolicArray, problem: Problem, overlap: Overlap)
                 while now + len(piece) - 1 + 2 < bus_free:  # its first sum would meet another one on the bus
                     now += 1
                 for element in piece:
-                    _give_operands(record, problem, now, (top, array.rows), (left, array.columns), element)
+                    _give_beat(record, beats, now, top, array.rows, element)
                     record.give(now, "first", element == piece.start)
                     record.give(now, "enable", 1)
                     record.give(now, "last", element == piece.stop - 1)
@@ -134,37 +117,39 @@ def _output_stationary(array: SystolicArray, problem: Problem, overlap: Overlap)
 
 
 def _weight_stationary(array: SystolicArray, problem: Problem, overlap: Overlap) -> Streams:
-    m, n, k = problem.shape
+    m, n, _ = problem.shape
     rows, columns = array.rows, array.columns
     record, neutral = _Recorder(array), neutral_activation(array.pe)
     places: list[list[tuple[int, int]]] = [[] for _ in range(columns)]
     reads: list[dict[int, int]] = [{} for _ in range(columns)]
-    groups = _pieces(k, problem.group_size or k)
-    folds = [
-        (group, range(start, min(start + rows, piece.stop)))
-        for group, piece in enumerate(groups)
-        for start in range(piece.start, piece.stop, rows)
-    ]
     load, begin, leaves, stream_free = 0, 0, 0, 0
     carries_at = rows + array.output_registers
     for left in range(0, n, columns):
+        beats = array.element.feed.beats(problem, slice(left, left + columns))
+        groups = _pieces(beats.length, problem.group_size if array.stage is not None else None)
+        folds = [
+            (group, range(start, min(start + rows, piece.stop)))
+            for group, piece in enumerate(groups)
+            for start in range(piece.start, piece.stop, rows)
+        ]
         for number, (group, elements) in enumerate(folds):
             load = leaves if overlap is Overlap.PER_FOLD else begin
             before, begin = begin, max(load + rows, stream_free)
             record.give(load, "load", 1)
             for step in range(rows):
                 row = rows - 1 - step
-                for c in range(columns):
-                    inside = row < len(elements) and left + c < n
-                    weight = problem.weights[elements[row], left + c] if inside else 0
-                    record.give(load + step, f"weight_{c}", weight)
+                if row < len(elements):
+                    _give_row(record, beats.weight, load + step, elements[row])
             record.give(begin, "swap", 1)
             if array.stage is not None:
                 _give_scales(record, array, problem, begin, left, group)
             for i in range(m):
                 for r in range(rows):
-                    activation = problem.activations[i, elements[r]] if r < len(elements) else neutral
-                    record.give(begin + i, f"activation_{r}", activation)
+                    if r < len(elements):
+                        for name, codes in beats.activation.items():
+                            record.give(begin + i, f"{name}_{r}", codes[i, elements[r]])
+                    elif neutral:
+                        record.give(begin + i, f"activation_{r}", neutral)
                 record.give(begin + i, "enable", 1)
                 if array.stage is not None:
                     record.give(begin + i, "opens", number == 0)
@@ -185,17 +170,18 @@ def _weight_stationary(array: SystolicArray, problem: Problem, overlap: Overlap)
     return Streams(inputs=record.inputs(clocks), carried=tuple(carried), places=tuple(map(tuple, places)))
 
 
-def _give_operands(
-    record: _Recorder, problem: Problem, clock: int, rows: tuple[int, int], columns: tuple[int, int], element: int
-) -> None:
-    """Give one element of k to all lanes; lanes beyond a ragged edge carry zeros."""
-    m, n, _ = problem.shape
-    for r in range(rows[1]):
-        inside = rows[0] + r < m
-        record.give(clock, f"activation_{r}", problem.activations[rows[0] + r, element] if inside else 0)
-    for c in range(columns[1]):
-        inside = columns[0] + c < n
-        record.give(clock, f"weight_{c}", problem.weights[element, columns[0] + c] if inside else 0)
+def _give_beat(record: _Recorder, beats: Beats, clock: int, top: int, rows: int, beat: int) -> None:
+    """Give one beat to all lanes; lanes beyond a ragged edge carry zeros."""
+    for name, codes in beats.activation.items():
+        for r, code in enumerate(codes[top : top + rows, beat]):
+            record.give(clock, f"{name}_{r}", code)
+    _give_row(record, beats.weight, clock, beat)
+
+
+def _give_row(record: _Recorder, weights: dict[str, Integers], clock: int, beat: int) -> None:
+    for name, codes in weights.items():
+        for c, code in enumerate(codes[beat]):
+            record.give(clock, f"{name}_{c}", code)
 
 
 def _give_scales(record: _Recorder, array: SystolicArray, problem: Problem, clock: int, left: int, group: int) -> None:
@@ -209,7 +195,9 @@ def _place(row: int, column: int, m: int, n: int) -> tuple[int, int]:
     return (row, column) if row < m and column < n else (-1, -1)
 
 
-def _pieces(size: int, step: int) -> list[range]:
+def _pieces(size: int, step: int | None) -> list[range]:
+    if step is None:
+        return [range(size)]
     return [range(start, min(start + step, size)) for start in range(0, size, step)]
 
 
@@ -223,14 +211,16 @@ def _check(array: SystolicArray, problem: Problem, overlap: Overlap) -> None:
     if overlap not in CONVENTIONS:
         allowed = " or ".join(f"Overlap.{convention.name}" for convention in CONVENTIONS)
         raise InputError(f"overlap is {overlap}, arrays as circuits follow {allowed}; choose one of them")
-    if (array.stage is None) != (problem.group_size is None):
+    grouped = array.stage is not None or array.element.feed.has_groups
+    if grouped != (problem.group_size is not None):
         raise InputError(
             f"group size is {problem.group_size}, {array.circuit.name} "
-            + ("has no dequantizer; leave it out" if array.stage is None else "dequantizes groups; give one")
+            + ("has scales of groups; give one" if grouped else "has no dequantizer; leave it out")
         )
-    if array.stage is None or problem.group_size is None:
-        return
-    _check_groups(array, problem, problem.group_size)
+    if array.stage is not None and problem.group_size is not None:
+        _check_groups(array, problem, problem.group_size)
+    else:
+        array.element.feed.check(problem)
 
 
 def _check_groups(array: SystolicArray, problem: Problem, group_size: int) -> None:

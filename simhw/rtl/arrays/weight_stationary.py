@@ -22,24 +22,26 @@ import numpy as np
 
 from simhw.circuits import Circuit, Codes, Port, require_rtl
 from simhw.circuits.codes import to_code, to_signed
-from simhw.rtl.arrays.base import Integers, SystolicArray, check_pe, check_sizes, total_port, widths
+from simhw.rtl.arrays.base import Integers, SystolicArray, check_sizes, total_port
+from simhw.rtl.arrays.element import Element
 from simhw.rtl.arrays.foot import carried_dequantizer, join
+from simhw.rtl.arrays.lanes import edge_codes, entering, lanes
 from simhw.rtl.arrays.registers import delays, inside, move_chain, register, step_instance
 from simhw.rtl.arrays.stage import Stage
-from simhw.rtl.arrays.stationary_cell import stationary_cell
+from simhw.rtl.arrays.stationary_cell import stationary_cell, waiting
 
 DATAFLOW = "weight_stationary"
 
 
-def weight_stationary(pe: Circuit, rows: int, columns: int, *, stage: Stage | None = None) -> SystolicArray:
+def weight_stationary(element: Element, rows: int, columns: int, *, stage: Stage | None = None) -> SystolicArray:
     """Return a weight-stationary array of ``rows`` x ``columns`` PEs; arguments as ``output_stationary``.
 
     Raises:
-        InputError: a PE that does not fit, a size below 1.
+        InputError: a size below 1.
     """
-    check_pe(pe)
     check_sizes(rows, columns)
-    made = _Definition(pe, rows, columns, stage)
+    made = _Definition(element, rows, columns, stage)
+    pe = element.pe
     ports = (made.inputs(), made.outputs())
 
     def component(*, inline: bool) -> Any:
@@ -47,12 +49,12 @@ def weight_stationary(pe: Circuit, rows: int, columns: int, *, stage: Stage | No
         from simhw.rtl.arrays.placing import Wired
         from simhw.rtl.arrays.weight_stationary_wiring import fill
 
-        return Wired(*ports, partial(fill, (made.cell, made.foot), rows, columns, stage), inline=inline)
+        return Wired(*ports, partial(fill, element, (made.cell, made.foot), rows, columns, stage), inline=inline)
 
     circuit = Circuit(
-        name=f"weight_stationary_{rows}x{columns}_{pe.name}" + (f"_{stage.name}" if stage else ""),
+        name=f"weight_stationary_{rows}x{columns}_{element.name}" + (f"_{stage.name}" if stage else ""),
         variant=pe.variant,
-        description=f"{rows} x {columns} {pe.name}, weights stay, sums pass down into a {made.foot.name}",
+        description=f"{rows} x {columns} {element.name}, weights stay, sums pass down into a {made.foot.name}",
         source="N. P. Jouppi et al., the TPU, ISCA 2017",
         parameters={"rows": rows, "columns": columns, **pe.parameters},
         inputs=ports[0],
@@ -67,7 +69,7 @@ def weight_stationary(pe: Circuit, rows: int, columns: int, *, stage: Stage | No
         dataflow=DATAFLOW,
         rows=rows,
         columns=columns,
-        pe=pe,
+        element=element,
         stage=stage,
         output_registers=1 if stage is None else 2,
         inline=partial(component, inline=True),
@@ -77,22 +79,16 @@ def weight_stationary(pe: Circuit, rows: int, columns: int, *, stage: Stage | No
 class _Definition:
     """The array in NumPy: one clock from the cells' definition and the wires between cells."""
 
-    def __init__(self, pe: Circuit, rows: int, columns: int, stage: Stage | None) -> None:
-        self.pe, self.rows, self.columns, self.stage = pe, rows, columns, stage
-        self.cell = stationary_cell(pe)
-        self.foot = join(pe) if stage is None else carried_dequantizer(stage.dequantizer)
-        self._bits = widths(pe)
+    def __init__(self, element: Element, rows: int, columns: int, stage: Stage | None) -> None:
+        self.element, self.rows, self.columns, self.stage = element, rows, columns, stage
+        self.cell = stationary_cell(element)
+        self.foot = join(element.pe) if stage is None else carried_dequantizer(stage.dequantizer)
+        self._lanes = lanes(element, rows, columns)
         self._places = [(r, c) for r in range(rows) for c in range(columns)]
 
     def inputs(self) -> tuple[Port, ...]:
         """Ports in."""
-        operands = {port.name: port for port in self.pe.inputs}
-        lanes = [("activation", r, "row") for r in range(self.rows)]
-        lanes += [("weight", c, "column") for c in range(self.columns)]
-        ports = [
-            Port(name=f"{lane}_{i}", bits=self._bits[lane], meaning=f"{operands[lane].meaning}, {of} {i}")
-            for lane, i, of in lanes
-        ]
+        ports = entering(self.element, self.rows, self.columns)
         ports += [
             Port(name="load", bits=1, meaning="these weights are the first of a fold, those of the last row"),
             Port(name="swap", bits=1, meaning="these activations are the first that meet the weights of a fold"),
@@ -126,9 +122,8 @@ class _Definition:
     def state(self) -> tuple[Port, ...]:
         """All registers, by their names in the flat netlist."""
         ports = [*delays("load", 1, self.rows - 1), *delays("enable", 1, self.rows + 1)]
-        for lane, count in (("activation", self.rows), ("weight", self.columns)):
-            for index in range(count):
-                ports += delays(f"{lane}_{index}", self._bits[lane], index)
+        for port, index in self._lanes:
+            ports += delays(f"{port.name}_{index}", port.bits, index)
         ports += [register(f"load_{r}_{c}") for r, c in self._places if c + 1 < self.columns]
         ports += [register(f"swap_{r}_{c}") for r, c in self._places if self._passes_swap(r, c)]
         for r, c in self._places:
@@ -152,11 +147,7 @@ class _Definition:
     def step(self, codes: Codes) -> dict[str, Integers]:
         """One clock."""
         after: dict[str, Integers] = {}
-        lanes = {
-            (lane, index): move_chain(codes, after, f"{lane}_{index}", codes[f"{lane}_{index}"], index)
-            for lane, count in (("activation", self.rows), ("weight", self.columns))
-            for index in range(count)
-        }
+        edge = edge_codes(self.element, self._lanes, codes, after)
         move_chain(codes, after, "load", codes["load"], self.rows - 1)
         pulses = [codes["load"], *(codes[f"load_delay_{clock}"] for clock in range(1, self.rows))]
         for r, c in self._places:
@@ -167,8 +158,9 @@ class _Definition:
             if self._passes_swap(r, c):
                 after[f"swap_{r}_{c}"] = swap
             given = {
-                "activation": codes[f"cell_{r}_{c - 1}.activation_q"] if c else lanes["activation", r],
-                "weight": codes[f"cell_{r - 1}_{c}.waiting"] if r else lanes["weight", c],
+                **{p: codes[f"cell_{r}_{c - 1}.{p}_q"] if c else edge[p, r] for p in self.element.activation},
+                **{p: codes[f"cell_{r - 1}_{c}.{waiting(p)}"] if r else edge[p, c] for p in self.element.weight},
+                **{port: codes[port] for port in self.element.settings},
                 "load": load,
                 "swap": swap,
                 "above": codes[f"cell_{r - 1}_{c}.total"] if r else np.zeros_like(load),
@@ -176,7 +168,7 @@ class _Definition:
             step_instance(codes, after, f"cell_{r}_{c}", self.cell, given)
         valid = move_chain(codes, after, "enable", codes["enable"], self.rows + 1)
         if self.stage is not None:
-            self._step_ones(codes, after, lanes, self.stage)
+            self._step_ones(codes, after, edge, self.stage)
             after["enabled"], valid = valid, codes["enabled"]
         for c in range(self.columns):
             given = {"carried": codes[f"carried_{c}"]}
@@ -187,11 +179,11 @@ class _Definition:
             after[f"sum_{c}"] = codes[f"foot_{c}.total"]
         return after
 
-    def _step_ones(self, codes: Codes, after: dict[str, Integers], lanes: dict[Any, Integers], stage: Stage) -> None:
+    def _step_ones(self, codes: Codes, after: dict[str, Integers], edge: dict[Any, Integers], stage: Stage) -> None:
         always = np.ones_like(codes["load"])
         for r in range(self.rows):
             given = {
-                "activation": lanes["activation", r],
+                "activation": edge["activation", r],
                 "weight": always * stage.one,
                 "load": always,
                 "swap": always,

@@ -8,17 +8,24 @@ from amaranth.hdl import Cat, Const, Value
 
 from simhw.circuits import Circuit
 from simhw.rtl.arrays.base import total_port, widths
+from simhw.rtl.arrays.edge import edge_wires, settings
+from simhw.rtl.arrays.element import Element
 from simhw.rtl.arrays.placing import Placer, either
 from simhw.rtl.arrays.stage import Stage
 
 
 def fill(
-    parts: tuple[Circuit, Circuit], rows: int, columns: int, stage: Stage | None, placer: Placer, ports: Any
+    element: Element,
+    parts: tuple[Circuit, Circuit],
+    rows: int,
+    columns: int,
+    stage: Stage | None,
+    placer: Placer,
+    ports: Any,
 ) -> None:
     """Put the array of ``parts`` (cell, foot) into a module, between ``ports``."""
     cell, foot = parts
-    activations = [placer.delay(f"activation_{r}", getattr(ports, f"activation_{r}"), r) for r in range(rows)]
-    weights = [placer.delay(f"weight_{c}", getattr(ports, f"weight_{c}"), c) for c in range(columns)]
+    activations, weights = edge_wires(placer, ports, element, rows, columns)
     loads = _loading(placer, ports, rows, columns)
     swaps = _swapping(placer, ports, rows, columns, leaves=stage is not None)
     nothing = Const(0, total_port(cell).bits)
@@ -27,9 +34,10 @@ def fill(
     for c in range(columns):
         weight, above = weights[c], nothing
         for r in range(rows):
-            given = {"activation": entering[r], "weight": weight, "above": above}
+            given = {**entering[r], **weight, **settings(ports, element), "above": above}
             made = placer.place(cell, f"cell_{r}_{c}", {**given, "load": loads[r, c], "swap": swaps[r, c]})
-            entering[r], weight, above = made["activation_out"], made["weight_out"], made["total"]
+            entering[r] = {name: made[f"{name}_out"] for name in element.activation}
+            weight, above = {name: made[f"{name}_out"] for name in element.weight}, made["total"]
         chains.append(above)
     valid = placer.delay("enable", ports.enable, rows + 1)
     given_feet: list[dict[str, Any]] = [{"chain": chain} for chain in chains]
@@ -75,7 +83,7 @@ def _scaled(
     ports: Any,
     cell: Circuit,
     stage: Stage,
-    activations: list[Value],
+    activations: list[dict[str, Value]],
     chains: list[Value],
     swaps: dict[tuple[int, int], Any],
 ) -> list[dict[str, Any]]:
@@ -84,7 +92,7 @@ def _scaled(
     always, one = Const(1, 1), Const(stage.one, widths(cell)["weight"])
     sums: Value = Const(0, total_port(cell).bits)
     for r, activation in enumerate(activations):
-        given = {"activation": activation, "weight": one, "load": always, "swap": always, "above": sums}
+        given = {**activation, "weight": one, "load": always, "swap": always, "above": sums}
         sums = placer.place(cell, f"ones_{r}", given)["total"]
     sums = sums[: stage.activation_bits]
     opens, fold = placer.delay("opens", ports.opens, rows + 1), swaps[rows, 0]

@@ -68,26 +68,33 @@ def test_verilog_read_back_computes_the_same(make_array, make_problems, tmp_path
     assert all(report.equal for report in reports)
 
 
-def test_every_pe_of_two_operands_makes_an_array_and_the_others_say_why_not():
-    fitting = set()
-    for pe in circuit_names():
-        circuit = get_circuit(pe)
-        if [port.name for port in circuit.inputs] == ["activation", "weight", "first", "enable"]:
-            assert systolic_array(pe, rows=2, columns=1).pe.name == circuit.name
-            fitting.add(pe)
-            continue
-        with pytest.raises(InputError, match="PEs of an array take activation, weight, first, enable in one"):
-            systolic_array(pe, rows=2, columns=1)
-    assert fitting >= {
-        "int8_mac",
-        "int4_mac",
-        "mixpe_w4a8",
-        "mixpe_w4a16",
-        "fp8_mac",
-        "fp4_mac",
-        "fp16_mac",
-        "bf16_mac",
-    }
+@pytest.mark.parametrize("dataflow", DATAFLOWS)
+@pytest.mark.parametrize("pe", sorted(circuit_names()))
+def test_every_pe_makes_an_array(pe, dataflow):
+    """Ports of the array are those of its PEs: a lane per row and operand from the left, per column from above."""
+    array = systolic_array(pe, rows=2, columns=3, dataflow=dataflow)
+    names = {port.name for port in array.circuit.inputs}
+    assert names >= {f"{name}_{row}" for name in array.element.activation for row in range(2)}
+    assert names >= {f"{port.name}_{column}" for port in array.element.entering_ports for column in range(3)}
+    assert names >= set(array.element.settings)
+
+
+def test_circuits_that_are_no_pe_are_refused():
+    for pe, variant in (("bit_serial_booth", "encoder"), ("mixpe_w4a8", "integer_dequantizer")):
+        with pytest.raises(InputError, match="PEs of an array take operands that they hand on, first and enable"):
+            systolic_array(pe, rows=2, columns=1, variant=variant)
+
+
+@pytest.mark.parametrize("dataflow", DATAFLOWS)
+@pytest.mark.parametrize("pe", ["w4a8_dequantize_first", "bitfusion", "bit_serial", "bit_serial_booth", "nvfp4_dot"])
+def test_one_clock_from_any_state_with_other_operands(make_array, pe, dataflow):
+    """Heads of columns, shared settings, several operands from each side."""
+    array = make_array(pe, rows=2, columns=2, dataflow=dataflow)
+    batch = random_vectors(array.circuit, 500, {}, np.random.default_rng(0))
+    expected, got = array.circuit.step(batch), simulate(array_netlist(array), batch)
+    assert expected.keys() == got.keys()
+    for name, codes in expected.items():
+        assert (got[name] == codes).all(), name
 
 
 @pytest.mark.parametrize(
@@ -101,6 +108,16 @@ def test_every_pe_of_two_operands_makes_an_array_and_the_others_say_why_not():
         ({"dequantizer": Dequantizer.INTEGER}, "int8_mac has no groups to dequantize; leave the dequantizer out"),
         ({"pe": "mixpe_w4a16", "dequantizer": Dequantizer.INTEGER}, "mixpe_w4a16 has no dequantizer of this form"),
         ({"pe": "mixpe_w4a8", "dequantizer": Dequantizer.FLOAT, "group_size": 0}, "group size is 0"),
+        ({"weight": "int4"}, "an operand is int4, int8_mac takes int8 there; leave the format out"),
+        ({"pe": "bitfusion", "weight": "int3"}, "an operand is int3, the array of bitfusion takes int2, uint2, int4"),
+        ({"pe": "bitfusion", "activation": "e4m3"}, "an operand is e4m3, the array of bitfusion takes"),
+        ({"pe": "bit_serial", "activation": "uint8"}, "an operand is uint8, the array of bit_serial takes int2, int3"),
+        ({"pe": "bit_serial_booth", "weight": "int3"}, "weights are int3, bit_serial_booth takes int8, int4, uint4"),
+        (
+            {"pe": "w4a8_dequantize_first", "weight": "int8"},
+            "weights are int8, w4a8_dequantize_first takes uint4",
+        ),
+        ({"pe": "mxfp4_dot", "weight": "e4m3"}, "an operand is e4m3, mxfp4_dot takes e2m1 there"),
     ],
 )
 def test_arrays_that_cannot_be_are_refused(options, message):
@@ -121,7 +138,7 @@ def test_gemms_that_do_not_fit_are_refused(make_array):
         run_gemms(plain, [Problem(activations=ones, weights=ones.T, group_size=2)])
     with pytest.raises(InputError, match=r"follow Overlap\.PER_FOLD or Overlap\.DOUBLE_BUFFERED"):
         run_gemms(plain, [Problem(activations=ones, weights=ones.T)], overlap=Overlap.NONE)
-    with pytest.raises(InputError, match="dequantizes groups; give one"):
+    with pytest.raises(InputError, match="has scales of groups; give one"):
         run_gemms(grouped, [Problem(activations=ones, weights=ones.T)])
     with pytest.raises(InputError, match=r"group size is 9, must be 1\.\.4: k is 4, the accumulators hold 8 products"):
         run_gemms(grouped, [Problem(activations=ones, weights=ones.T, group_size=9, scales=codes)])
@@ -129,6 +146,18 @@ def test_gemms_that_do_not_fit_are_refused(make_array):
         run_gemms(grouped, [Problem(activations=ones, weights=ones.T, group_size=3, scales=codes)])
     with pytest.raises(InputError, match=r"scales are {}, must be \['scale', 'zero'\] of shape \(2, 2\)"):
         run_gemms(grouped, [Problem(activations=ones, weights=ones.T, group_size=2)])
+
+
+def test_scales_beside_the_operands_are_checked(make_array):
+    block = make_array("nvfp4_dot", rows=2, columns=2)
+    head = make_array("w4a8_dequantize_first", rows=2, columns=2)
+    ones = np.ones((2, 16), np.int64)
+    with pytest.raises(InputError, match="group size is 8, must be 16, the block of this PE"):
+        run_gemms(block, [Problem(activations=ones, weights=ones.T, group_size=8)])
+    with pytest.raises(InputError, match=r"scales are {}, must be {'activation_scale': \(2, 1\), 'weight_scale'"):
+        run_gemms(block, [Problem(activations=ones, weights=ones.T, group_size=16)])
+    with pytest.raises(InputError, match=r"scales are {}, must be {'scale': \(4, 2\), 'zero': \(4, 2\)}"):
+        run_gemms(head, [Problem(activations=ones, weights=ones.T, group_size=4)])
 
 
 def test_scales_that_the_emulator_has_not_are_refused(make_array):

@@ -24,6 +24,14 @@ def test_a_difference_is_shown_and_is_the_exit_code(monkeypatch, capsys):
     assert capsys.readouterr().out.splitlines()[-1] == "4 GEMMs: 4 differ"
 
 
+def test_operands_of_several_formats(capsys):
+    words = ["rtl", "array", "bitfusion", "--rows", "1", "--columns", "2", "--activation", "uint4", "--weight", "int2"]
+    assert main([*words, "--check", "--gemms", "2"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[1].startswith("operands: uint4 x int2;")
+    assert printed[-1] == "4 GEMMs: all results and cycles equal"
+
+
 def test_bad_words_are_one_sentence(capsys):
-    assert main(["rtl", "array", "mxfp4_dot"]) == 2
-    assert "PEs of an array take activation, weight, first, enable in one" in capsys.readouterr().err
+    assert main(["rtl", "array", "bit_serial_booth", "--variant", "encoder"]) == 2
+    assert "PEs of an array take operands that they hand on, first and enable" in capsys.readouterr().err

@@ -35,6 +35,11 @@ def _assert_equal(reports):
         ("mixpe_w4a8", SMALL),
         ("mixpe_w4a8", GROUPED),
         ("mixpe_w4a8", FLOAT),
+        ("w4a8_dequantize_first", SMALL),
+        ("bitfusion", {**SMALL, "weight": "int4"}),
+        ("bit_serial", {**SMALL, "activation": "int4"}),
+        ("bit_serial_booth", SMALL),
+        ("nvfp4_dot", {"rows": 2, "columns": 2}),
     ],
 )
 def test_results_and_cycles_over_64_shapes(make_array, make_problems, pe, options, dataflow, overlap):
@@ -57,6 +62,16 @@ def test_results_and_cycles_over_64_shapes(make_array, make_problems, pe, option
         ("mixpe_w4a16", SMALL),
         ("mixpe_w4a16", {**SMALL, "variant": "fp32"}),
         ("mixpe_w4a16", FLOAT),
+        ("w4a8_dequantize_first", {**SMALL, "weight": "int4"}),
+        ("w4a16_dequantize_first", SMALL),
+        ("bitfusion", SMALL),
+        ("bitfusion", {**SMALL, "activation": "uint4", "weight": "int4"}),
+        ("bitfusion", {**SMALL, "activation": "int2", "weight": "uint2"}),
+        ("bit_serial", SMALL),
+        ("bit_serial_booth", {**SMALL, "weight": "uint4"}),
+        ("bit_serial_booth", {**SMALL, "weight": "int4"}),
+        ("mxfp4_dot", SMALL),
+        ("nvfp4_dot", SMALL),
     ],
 )
 def test_results_and_cycles_over_256_shapes(make_array, make_problems, pe, options, dataflow, overlap):

@@ -1,0 +1,1 @@
+"""Published shapes of networks, one TOML file each; ``simhw.workloads`` reads them."""
