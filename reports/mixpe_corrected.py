@@ -11,6 +11,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from simhw.arrays import Gemm, Overlap, array_area
+from simhw.arrays.sizing import largest_array
 from simhw.cost_table import energy_pj
 from simhw.costs import load_table
 from simhw.costs.published_loader import load_published_model
@@ -116,20 +117,15 @@ def array_shape(design: ComparedDesign, convention: Convention) -> tuple[int, in
     if not convention.equal_area:
         return ROWS, COLUMNS
     reference = next(each for each in DESIGNS if each.name == "int8")
-    budget = area_um2(reference, convention, ROWS, COLUMNS)
-    shapes = [(rows, _most_columns(design, convention, rows, budget)) for rows in ROWS_TO_CHOOSE]
-    return max(shapes, key=lambda shape: (shape[0] * shape[1], shape[1]))
-
-
-def _most_columns(design: ComparedDesign, convention: Convention, rows: int, budget_um2: float) -> int:
-    """Return the most columns that fit, at least one."""
-    low, high = 1, 2
-    while area_um2(design, convention, rows, high) <= budget_um2:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if area_um2(design, convention, rows, middle) <= budget_um2 else (low, middle)
-    return low
+    found = largest_array(
+        _element(design, convention),
+        load_table(convention.technology),
+        area_mm2=area_um2(reference, convention, ROWS, COLUMNS) * 1e-6,
+        rows=ROWS_TO_CHOOSE,
+        accumulator_bits=design.accumulator_bits,
+        group_size=GROUP,
+    )
+    return found.rows, found.columns
 
 
 @lru_cache

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from simhw.errors import InputError
 
+if TYPE_CHECKING:
+    from simhw.cost_settings import CostSettings
+
 _FILE_STATES = ("gemms", "config", "dataflow", "rows", "columns", "ifmap_kb", "filter_kb", "ofmap_kb")
 _NOT_SCALESIM = (
+    *("area_mm2", "power_mw", "sensitivity", "against"),
     *("workload", "phase", "batch", "tokens", "context", "generate", "kv_bits", "dims"),
     *("bandwidth", "latency", "pe", "technology", "group_size", "scale_bits", "zero_point_bits"),
     *(
@@ -72,6 +77,10 @@ _COMPAT = "scalesim3"
 @click.option("--group-size", type=int, metavar="G", help="Of weights that share a scale. [default: the PE's block]")
 @click.option("--scale-bits", type=int, metavar="BITS", help="Of the scale of a group of weights. [default: 0]")
 @click.option("--zero-point-bits", type=int, metavar="BITS", help="Of the zero point of a group. [default: 0]")
+@click.option("--area-mm2", type=float, metavar="A", help="The largest square array within an area, not --rows.")
+@click.option("--power-mw", type=float, metavar="P", help="The largest square array within a power at 500 MHz.")
+@click.option("--sensitivity", is_flag=True, default=None, help="Say which energy ranking survives published ranges.")
+@click.option("--against", multiple=True, metavar="PE", help="With --sensitivity: other PEs (repeatable).")
 @click.option("--compat", metavar="NAME", help=f"{_COMPAT}: the convention and the columns of SCALE-Sim 3.")
 @click.option("--like", metavar="FILE", help="A table of SCALE-Sim results: evaluate its rows anew, in its columns.")
 @click.option("--csv", "csv_file", metavar="FILE|-", default="-", show_default=True, help="Where the rows go.")
@@ -84,7 +93,7 @@ def command(csv_file: str, compat: str | None, like: str | None, **given: Any) -
 
     if csv_file != "-":
         require_writable(csv_file)
-    options = {name: value for name, value in given.items() if value not in (None, ())}
+    options = {name: value for name, value in given.items() if value is not None and value != ()}
     if compat not in (None, _COMPAT):
         raise InputError(f"compat is {compat!r}, must be {_COMPAT}; leave it out for the model of simhw")
     rows = _scalesim(options, like) if compat is not None or like is not None else _cost(options)
@@ -111,19 +120,81 @@ def _cost(options: dict[str, Any]) -> Sequence[Mapping[str, object]]:
         options["dequantizers"] = _member("dequantizers", options["dequantizers"], Dequantizers, "a number")
     elif "dequantizers" in options:
         options["dequantizers"] = int(options["dequantizers"])
-    settings = CostSettings(**options)
+    compared = options.pop("sensitivity", False), options.pop("against", ())
+    budget: dict[str, float] = {name: options.pop(name) for name in ("area_mm2", "power_mw") if name in options}
+    settings = _sized(CostSettings(**options), budget, options)
     if "workload" in inference:
         if table is not None:
             raise InputError("--gemms and --workload were both given, only one says what runs; leave one of them out")
-        return _workload(inference, settings)
-    if inference:
+        evaluate = _workload(inference)
+    elif inference:
         raise InputError(f"--{next(iter(inference)).replace('_', '-')} belongs to a workload; add --workload NAME")
-    from simhw.layer_files import read_layers
+    else:
+        from simhw.layer_files import read_layers
 
-    return cost_rows(read_layers(_gemms({} if table is None else {"gemms": table})), settings)
+        layers = read_layers(_gemms({} if table is None else {"gemms": table}))
+        evaluate = partial(cost_rows, layers)
+    rows = evaluate(settings)
+    _compare(*compared, evaluate, settings, budget, rows)
+    return rows
 
 
-def _workload(inference: dict[str, Any], settings: Any) -> Sequence[Mapping[str, object]]:
+def _sized(settings: CostSettings, budget: dict[str, float], options: dict[str, Any]) -> CostSettings:
+    """Return the settings with the largest square array within a budget, where one was given."""
+    if not budget:
+        return settings
+    from dataclasses import replace
+
+    from simhw.arrays.sizing import largest_array
+    from simhw.costs import load_table
+    from simhw.pes import get_pe
+
+    for name in ("rows", "columns"):
+        if name in options:
+            raise InputError(f"--{name} and a budget were both given, but the budget sizes the array; leave one out")
+    pe = get_pe(settings.pe)
+    found = largest_array(
+        pe,
+        load_table(settings.technology),
+        **budget,  # type: ignore[arg-type]
+        dataflow=settings.dataflow,
+        accumulator_bits=settings.accumulator_bits or 32,
+        group_size=pe.block_size or settings.group_size or 128,
+    )
+    return replace(settings, rows=found.rows, columns=found.columns)
+
+
+def _compare(
+    wanted: bool,
+    against: tuple[str, ...],
+    evaluate: Callable[[CostSettings], Sequence[Mapping[str, Any]]],
+    settings: CostSettings,
+    budget: dict[str, float],
+    rows: Sequence[Mapping[str, Any]],
+) -> None:
+    """Print on stderr which order of PEs by energy survives the published ranges of constants."""
+    if not wanted:
+        if against:
+            raise InputError("--against names PEs to compare with, but --sensitivity was not given; add it")
+        return
+    from dataclasses import replace
+
+    from simhw.cost_table import ENERGY_PARTS
+    from simhw.costs import load_table
+    from simhw.sensitivity import describe, sensitivity
+
+    def energies(found: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+        layers = [row for row in found if row.get("kind") != "all"]
+        return {part: sum(row[f"energy_{part}_pj"] for row in layers) for part in ENERGY_PARTS}
+
+    designs = {settings.pe: energies(rows)}
+    for name in against:
+        designs[name] = energies(evaluate(_sized(replace(settings, pe=name), budget, {})))
+    click.echo(describe(sensitivity(designs, load_table(settings.technology))), err=True)
+
+
+def _workload(inference: dict[str, Any]) -> Callable[[CostSettings], Sequence[Mapping[str, Any]]]:
+    """Return what evaluates a workload on a machine."""
     from simhw.workload_table import workload_cost
     from simhw.workloads import load_shape, shape_of_file
     from simhw.workloads.onnx_shapes import read_onnx
@@ -138,7 +209,7 @@ def _workload(inference: dict[str, Any], settings: Any) -> Sequence[Mapping[str,
         raise InputError("--dim sets the size of an ONNX file's dimension; give a .onnx file, or leave it out")
     else:
         shape = shape_of_file(name) if name.endswith(".toml") else load_shape(name)
-    return workload_cost(shape, settings, **inference)
+    return lambda settings: workload_cost(shape, settings, **inference)
 
 
 def _sizes(given: tuple[str, ...]) -> dict[str, int]:

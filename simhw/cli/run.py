@@ -66,6 +66,7 @@ if TYPE_CHECKING:
 @click.option("--json", "json_file", metavar="FILE|-", help="Write the rows with their layers as JSON.")
 @click.option("--csv", "csv_file", metavar="FILE|-", help="Write the rows as CSV.")
 @click.option("--html", "html_file", metavar="FILE", help="Write one self-contained HTML page.")
+@click.option("--sensitivity", is_flag=True, help="Say which energy ranking survives published ranges.")
 @click.option("--record", metavar="DIR", help="Keep every step's output in DIR/MODEL/DATAPATH, for 'simhw diff'.")
 def command(
     models: tuple[str, ...],
@@ -74,6 +75,7 @@ def command(
     csv_file: str | None,
     html_file: str | None,
     record: str | None,
+    sensitivity: bool,
     **settings: object,
 ) -> None:
     """Run networks layer by layer on datapaths, beside their float reference.
@@ -85,6 +87,19 @@ def command(
     _check_files(json_file, csv_file, html_file)
     rows = _run(models, datapaths, settings, record)
     _write(rows, json_file, csv_file, html_file)
+    if sensitivity:
+        _show_sensitivity(rows, to_stderr="-" in (json_file, csv_file))
+
+
+def _show_sensitivity(rows: list[Row], to_stderr: bool) -> None:
+    from simhw.costs import load_table
+    from simhw.rows import by_model
+    from simhw.sensitivity import describe, sensitivity
+
+    for model, group in by_model(rows).items():
+        energies = {row.datapath: row.energy_pj for row in group}
+        found = sensitivity(energies, load_table(group[0].technology))
+        click.echo(f"\n{model}: {describe(found)}", err=to_stderr)
 
 
 def _check_files(json_file: str | None, csv_file: str | None, html_file: str | None) -> None:
