@@ -7,7 +7,7 @@ every cycle, operand registers and accumulators included; leakage, dequantizers,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -64,6 +64,7 @@ def largest_array(
     power_mw: float | None = None,
     pes: int | None = None,
     sides: Sides = Sides.SQUARE,
+    rows: Sequence[int] | None = None,
     dataflow: str = "output_stationary",
     accumulator_bits: int = 32,
     group_size: int = 128,
@@ -78,6 +79,7 @@ def largest_array(
         power_mw: budget in milliwatts.
         pes: budget in processing elements.
         sides: which arrays are looked at.
+        rows: to choose among, with any number of columns, instead of ``sides``; for a batch that they divide.
         dataflow: of the array.
         accumulator_bits: where the PE's accumulator is a choice.
         group_size: of groups that are dequantized.
@@ -95,6 +97,8 @@ def largest_array(
         if isinstance(value, bool) or not 0 < value < math.inf:
             raise InputError(f"{what} is {value!r}, must be greater than 0; give a positive number")
     check_choice("sides", sides, Sides)
+    for row in rows or ():
+        check_positive("rows", row)
     check_positive("group size", group_size)
     width = pe.fixed_accumulator_bits or max(accumulator_bits, pe.least_accumulator_bits)
 
@@ -123,7 +127,10 @@ def largest_array(
             f"{name} is {budget:g}, one {pe.name} in {table.name} takes {area_um2(1, 1) * 1e-6:.3g} mm2 and "
             f"{power(1, 1):.3g} mW; give a larger budget"
         )
-    found = max(_candidates(sides, fits), key=lambda size: (size[0] * size[1], -abs(size[0] - size[1]), size[0]))
+    sizes = _candidates(sides, fits) if rows is None else _of_rows(rows, fits)
+    found = max(sizes, key=lambda size: (size[0] * size[1], -abs(size[0] - size[1]), size[0]), default=None)
+    if found is None:
+        raise InputError(f"{name} is {budget:g}, which holds no array of {list(rows or ())} rows; give fewer rows")
     return Sized(rows=found[0], columns=found[1], area_um2=area_um2(*found), power_mw=power(*found))
 
 
@@ -141,6 +148,13 @@ def _candidates(sides: Sides, fits: Callable[[int, int], bool]) -> Iterator[tupl
             while rows <= MOST and fits(rows, -(-rows // WIDEST)):
                 yield rows, min(_most(lambda n, rows=rows: fits(rows, n)), WIDEST * rows)  # type: ignore[misc]
                 rows += 1
+
+
+def _of_rows(rows: Sequence[int], fits: Callable[[int, int], bool]) -> Iterator[tuple[int, int]]:
+    """Yield the widest array of each number of rows."""
+    for row in rows:
+        if fits(row, 1):
+            yield row, _most(lambda n, row=row: fits(row, n))  # type: ignore[misc]
 
 
 def _most(fits: Callable[[int], bool]) -> int:

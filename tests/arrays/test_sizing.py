@@ -82,3 +82,19 @@ def test_equally_many(count: int):
 def test_budgets_that_are_refused(budget: dict, message: str):
     with pytest.raises(InputError, match=message):
         largest_array(get_pe("int8_mac"), TABLE, **budget)
+
+
+def test_rows_to_choose_among():
+    """Of the given rows the one whose widest array has most PEs; nothing of more rows than fit."""
+    pe = get_pe("mixpe_w4a8")
+    found = largest_array(pe, TABLE, area_mm2=0.5, rows=(16, 32, 64))
+    sizes = {
+        rows: max(columns for columns in range(1, 100) if area_mm2("mixpe_w4a8", rows, columns) <= 0.5)
+        for rows in (16, 32, 64)
+    }
+    assert found.columns == sizes[found.rows]
+    assert found.pes == max(rows * columns for rows, columns in sizes.items())
+    with pytest.raises(InputError, match=r"holds no array of \[5000\] rows; give fewer rows"):
+        largest_array(pe, TABLE, area_mm2=0.5, rows=(5000,))
+    with pytest.raises(InputError, match="rows is 0"):
+        largest_array(pe, TABLE, area_mm2=0.5, rows=(0,))
