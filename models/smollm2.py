@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import gguf
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
 
-from simhw.graph.network import Dataset, Network
+from simhw.graph.network import Dataset, Network, StoredWeight
 from simhw.models.fetch import cached
 from simhw.models.language import PERPLEXITY, read_text, read_tokenizer, sequences
 from simhw.models.llama import Llama, LlamaShape
@@ -142,6 +143,13 @@ def calibration() -> NDArray[np.int64]:
     return np.asarray(cut.inputs, dtype=np.int64)
 
 
+def stored() -> Mapping[str, StoredWeight]:
+    """Return the 4-bit and 8-bit weights as the file stores them, for scheme ``checkpoint``."""
+    from simhw.models.llama_files import stored_of_gguf
+
+    return stored_of_gguf(cached("smollm2"))
+
+
 NETWORK = Network(
     name="smollm2",
     description="SmolLM2-135M-Instruct with 4-bit weights; get it with 'simhw models fetch smollm2'.",
@@ -151,6 +159,7 @@ NETWORK = Network(
     load=load,
     dataset=dataset,
     calibration=calibration,
+    stored=stored,
     batch=1,
     requirements=("simhw models fetch smollm2",),
 )

@@ -49,12 +49,24 @@ def model_entries() -> dict[str, str]:
     return _files("simhw.models", "NETWORK")
 
 
-def get_network(name: str) -> Network:
-    """Return a network by name. Raises InputError for an unknown one."""
+def get_network(name: str, data: str | None = None) -> Network:
+    """Return a network by name, or from files of the user: then with the file of its data.
+
+    Raises InputError for an unknown name, files that cannot be read, or data for a network that has its own.
+    """
+    if _is_path(name):
+        made: Network = importlib.import_module("simhw.models.user_files").network_of(name, data)
+        return made
+    if data is not None:
+        raise InputError(f"data is {data!r}, but {name} has its own; leave it out, or give a model's file")
     if name not in model_entries():
         raise unknown_name("model", name, model_entries())
     network: Network = importlib.import_module(f"simhw.models.{name}").NETWORK
     return network
+
+
+def _is_path(name: str) -> bool:
+    return "/" in name or ".py:" in name or name.endswith((".gguf", ".onnx")) or Path(name).is_dir()
 
 
 def get_scheme(name: str) -> Scheme:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from simhw.gemm.datapath import Datapath
 from simhw.gemm.operand import Storage
 from simhw.gemm.plan import Tally
 from simhw.graph.base import FloatArray, Node, Operator
+from simhw.graph.network import StoredWeight
 from simhw.noise import Noise
 from simhw.quantize import Calibration, Method, Scheme
 
@@ -26,6 +27,7 @@ class Arithmetic:
         scheme: how tensors become codes.
         method: the quantization method that follows the scheme.
         calibration: ranges by step label, for static scales and for datapaths that requantize.
+        stored: weights as a checkpoint stores them, by the name of the graph's constant: they are not quantized anew.
         chain: longest run of k in one chain of rounded sums, where the array cuts them (see ``engine.multiply``).
     """
 
@@ -33,6 +35,7 @@ class Arithmetic:
     scheme: Scheme
     method: Method
     calibration: Calibration = field(default_factory=Calibration)
+    stored: Mapping[str, StoredWeight] = field(default_factory=dict)
     chain: int | None = None
 
 

@@ -14,7 +14,8 @@ from simhw.execution import Arithmetic, Execution, Observer, Step
 from simhw.gemm.engine import multiply, prepare_weights
 from simhw.gemm.operand import Operand, Storage
 from simhw.gemm.stored import StoredScale
-from simhw.graph.base import Array, FloatArray, Graph, Kind, Matmul, Node, inputs_of, resolve
+from simhw.graph.base import Array, FloatArray, Graph, Kind, Matmul, Node, Ref, inputs_of, resolve
+from simhw.graph.network import StoredWeight
 from simhw.graph.ops import operators
 from simhw.noise import Noise
 from simhw.pes import get_pe
@@ -142,7 +143,8 @@ class _Run:
         try:
             # Of a grouped convolution the rows of one sample are not neighbours across groups: each group is a tensor.
             rows = (batch * m if gemm.samples_in_batch else m) // samples
-            a, stored = self._operands(node, gemm, rows)
+            checkpoint = self._of_checkpoint(node, gemm)
+            a, stored = self._operands(node, gemm, rows, checkpoint)
             step.activation, step.weight = Storage.of(a), Storage.of(stored)
             if step.weight_cycles is None and not step.attention:
                 step.weight_cycles = get_pe(self.arithmetic.datapath.pe).count_cycles(stored.codes, stored.format)
@@ -154,6 +156,7 @@ class _Run:
                 bias=gemm.bias,
                 chain=self.arithmetic.chain,
                 stored=self._stored_scale(node),
+                minimum=None if checkpoint is None else checkpoint.minimum,
             )
         except InputError as error:
             raise InputError(f"layer {node.label} (m={step.m}, n={step.n}, k={k}): {error}") from error
@@ -162,11 +165,13 @@ class _Run:
         step.kernel, step.why = product.plan.kernel, product.plan.why
         return gemm.finish(product.values)
 
-    def _operands(self, node: Node, gemm: Matmul, rows: int) -> tuple[Operand, Operand]:
+    def _operands(
+        self, node: Node, gemm: Matmul, rows: int, checkpoint: StoredWeight | None
+    ) -> tuple[Operand, Operand]:
         scheme, method = self.arithmetic.scheme, self.arithmetic.method
         k = gemm.a.shape[2]
         a = method.quantize(
-            gemm.a,
+            gemm.a if checkpoint is None or checkpoint.order is None else gemm.a[:, :, checkpoint.order],
             fit_group(scheme.activation, k),
             rows_per_scale=gemm.rows_per_scale,
             rows_per_tensor=rows,
@@ -177,8 +182,23 @@ class _Run:
             return a, method.quantize(gemm.b, fit_group(scheme.attention, k), rows_per_tensor=per_sample)
         if node.name not in self.stored:
             check_finite(gemm.b, "the weight")
-            self.stored[node.name] = method.quantize(gemm.b, fit_group(scheme.weight, k))
+            self.stored[node.name] = (
+                method.quantize(gemm.b, fit_group(scheme.weight, k)) if checkpoint is None else checkpoint.operand
+            )
         return a, self.stored[node.name]
+
+    def _of_checkpoint(self, node: Node, gemm: Matmul) -> StoredWeight | None:
+        """Return the weight as a checkpoint stores it, None where it has none for this step."""
+        position = operators()[node.operator].weight
+        if position is None or not isinstance(node.args[position], Ref):
+            return None
+        found = self.arithmetic.stored.get(node.args[position].name)
+        if found is not None and found.operand.codes.shape != gemm.b.shape:
+            raise InputError(
+                f"the checkpoint's codes have shape {found.operand.codes.shape}, the weight {gemm.b.shape}; "
+                "leave --scheme checkpoint out"
+            )
+        return found
 
     def _stored_scale(self, node: Node) -> StoredScale | None:
         """Return how the results of a requantizing datapath are stored: as activations of their calibrated range."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from simhw.accumulators import Exact
@@ -18,13 +18,15 @@ from simhw.executor import execute
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.datapaths import DEFAULT_DATAPATHS, get_datapath
 from simhw.graph.base import Array, Graph
-from simhw.graph.network import Dataset, Network
+from simhw.graph.network import Dataset, Network, StoredWeight
 from simhw.machine import Machine, Quantizers
 from simhw.measured_row import measured_row
 from simhw.quantize import Calibration, Granularity, Scheme, check_fit
 from simhw.recording import Recorder
 from simhw.rows import Row
 
+CHECKPOINT = "checkpoint"
+"""Scheme of weights that stay as their checkpoint stores them."""
 Progress = Callable[[str, int, int], None]
 """Called with (what runs, steps done, steps in all)."""
 
@@ -36,7 +38,8 @@ class Experiment:
     Attributes:
         model: entry name of the network.
         datapaths: entry names; the float reference runs beside each.
-        scheme: entry name; None means each datapath's own.
+        data: file with inputs, for models that are files; see ``simhw.models.user_files``.
+        scheme: entry name; None means each datapath's own; ``checkpoint`` too, with the weights as they are stored.
         group_size: of group-wise weights, for schemes that have them; None means the scheme's.
         accumulator_bits: of integer accumulators, for datapaths that have one; None means as wide as the widest sum
             needs.
@@ -47,6 +50,7 @@ class Experiment:
 
     model: str
     datapaths: tuple[str, ...] = DEFAULT_DATAPATHS
+    data: str | None = None
     scheme: str | None = None
     group_size: int | None = None
     accumulator_bits: int | None = None
@@ -94,7 +98,7 @@ class Experiment:
         if not self.datapaths:
             raise InputError("no datapath was given, at least 1 is needed; see 'simhw list datapaths'")
         datapaths = self._datapaths()
-        pairs = [(datapath, get_scheme(self.scheme or datapath.scheme)) for datapath in datapaths]
+        pairs = [(datapath, self._scheme(datapath)) for datapath in datapaths]
         for datapath, scheme in pairs:
             check_fit(datapath, scheme)
         if self.group_size is None:
@@ -104,6 +108,20 @@ class Experiment:
             (datapath, scheme.with_group_size(self.group_size) if has_groups or not any(grouped) else scheme)
             for (datapath, scheme), has_groups in zip(pairs, grouped, strict=True)
         ]
+
+    def _scheme(self, datapath: Datapath) -> Scheme:
+        if self.scheme == CHECKPOINT:
+            return replace(get_scheme(datapath.scheme), name=CHECKPOINT)
+        return get_scheme(self.scheme or datapath.scheme)
+
+    def network(self) -> Network:
+        """Return the network. Raises InputError for an unknown one, or one without what the scheme needs."""
+        network = get_network(self.model, self.data)
+        if self.scheme == CHECKPOINT and network.stored is None:
+            raise InputError(
+                f"scheme is {CHECKPOINT!r}, the weights of {network.name} are plain numbers; leave the scheme out"
+            )
+        return network
 
     def _datapaths(self) -> list[Datapath]:
         bits = self.accumulator_bits
@@ -156,9 +174,10 @@ def run_experiment(
     """
     machine = experiment.machine()
     pairs = experiment.arithmetic()
-    network = get_network(experiment.model)
+    network = experiment.network()
     dataset = network.dataset(experiment.samples, experiment.tokens)
     graph = _import(network, dataset)
+    stored = _stored(network) if experiment.scheme == CHECKPOINT else {}
     _check_group_size(experiment, graph)
     batches = -(-len(dataset.inputs) // network.batch)
     total = len(pairs) * batches * len(graph.nodes)
@@ -173,16 +192,22 @@ def run_experiment(
             progress(label, done, total)
 
         progress(label, done, total)
-        yield _run_one(network, dataset, graph, machine, datapath, scheme, step, recorder)
+        yield _run_one(network, dataset, graph, machine, datapath, scheme, step, recorder, stored)
         if recorder is not None:
             recorder.close()
+
+
+def _stored(network: Network) -> dict[str, StoredWeight]:
+    """Return the weights of a checkpoint by the names that the importer gives a module's parameters."""
+    assert network.stored is not None
+    return {f"p_{name.replace('.', '_')}": weight for name, weight in network.stored().items()}
 
 
 def _recorder(record: str | None, experiment: Experiment, datapath: Datapath, scheme: Scheme) -> Recorder | None:
     if record is None:
         return None
     about = {**asdict(experiment), "datapath": datapath.name, "scheme": scheme.name, "output": datapath.output}
-    return Recorder(Path(record) / experiment.model / datapath.name, about)
+    return Recorder(Path(record) / Path(experiment.model).stem / datapath.name, about)
 
 
 def _import(network: Network, dataset: Dataset) -> Graph:
@@ -219,6 +244,7 @@ def _run_one(
     scheme: Scheme,
     progress: Callable[[int], None],
     recorder: Recorder | None = None,
+    stored: Mapping[str, StoredWeight] | None = None,
 ) -> Row:
     started = time.perf_counter()
     method = get_method()
@@ -230,6 +256,7 @@ def _run_one(
         scheme=scheme,
         method=method,
         calibration=seen,
+        stored=stored or {},
         chain=machine.rows if get_dataflow(machine.dataflow).sums_along_rows else None,
     )
     result = execute(graph, dataset.inputs, arithmetic, batch=network.batch, observe=recorder, progress=progress)

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
 
 @click.command("run")
-@click.option("--model", "models", multiple=True, metavar="NAME", help="Network (repeatable). [default: shipped ones]")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME|PATH",
+    help="Network (repeatable), or a Hugging Face folder, a .gguf file, or module.py:factory, whose code is run. "
+    "[default: shipped ones]",
+)
+@click.option("--data", metavar="FILE", help="Of a model's file: .txt, or .npz with inputs and, if known, targets.")
 @click.option(
     "--datapath",
     "datapaths",
@@ -137,11 +145,9 @@ def _run(
 
 def _check(experiment: Experiment) -> None:
     """Refuse what is wrong with any of the networks before the first one runs."""
-    from simhw.catalog import get_network
-
     experiment.machine()
     experiment.arithmetic()
-    get_network(experiment.model).dataset(experiment.samples, experiment.tokens)
+    experiment.network().dataset(experiment.samples, experiment.tokens)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -51,6 +51,7 @@ def multiply(
     bias: NDArray[np.float32] | None = None,
     chain: int | None = None,
     stored: StoredScale | None = None,
+    minimum: Operand | None = None,
 ) -> Product:
     """Return ``a @ b.T (+ bias)`` as ``datapath`` computes it (see :class:`Datapath` for the order of steps).
 
@@ -62,6 +63,9 @@ def multiply(
         chain: longest run of k that a rounding accumulator sums before the run's sum joins the output in fp32
             (weight-stationary arrays: their rows); None: all of a group. Exact accumulators are not affected.
         stored: scale and zero point of the results, for datapaths that requantize and only for them.
+        minimum: of weights that are ``scale * code + minimum``: codes of 1 whose group scales are the minima. Their
+            products have a running sum of their own, in the same order, which joins that of the codes at the end, in
+            fp32; the array has the sums of activations that it takes in any case.
 
     Raises:
         InputError: formats that the datapath does not take, shapes or groups that do not match, a sum that the
@@ -75,6 +79,10 @@ def multiply(
         )
     b = prepare_weights(b, datapath)
     totals = accumulate(a, b, datapath, chain=chain)
+    if minimum is not None:
+        below = accumulate(a, minimum, datapath, chain=chain)
+        joined = totals.to_float32() + below.to_float32()
+        totals = replace(totals, sums=joined, unit=0, tally=totals.tally + below.tally)
     if stored is not None:
         result, saturations = store(totals, a, b, datapath, stored, bias)
     else:

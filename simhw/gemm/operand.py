@@ -109,7 +109,7 @@ class Storage:
         group_size: k per group, None where all of k is one.
         group_scale_bits: scale and zero point of one group, 0 without.
         row_scale_bits: scale (and zero point) of one row, 0 without.
-        zero_points: whether there are zero points.
+        zero_points: whether there are zero points, or minima in their place.
     """
 
     format: str
@@ -131,7 +131,7 @@ class Storage:
             group_size=operand.group_size,
             group_scale_bits=scale_bits if grouped else 0,
             row_scale_bits=0 if operand.row_scale is None else row_bits,
-            zero_points=operand.zero_point is not None,
+            zero_points=operand.zero_point_bits > 0,
         )
 
     @property

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from simhw.gemm.operand import Operand
 
 if TYPE_CHECKING:
     import torch
@@ -44,6 +46,21 @@ class Metric:
     evaluate: Callable[[NDArray[np.float32], Dataset], dict[str, float]]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StoredWeight:
+    """A weight matrix of a checkpoint.
+
+    Attributes:
+        operand: ``(1, n, k)`` codes with their scales.
+        minimum: of weights that are ``scale * code + minimum`` (see ``simhw.gemm.engine.multiply``); None: none are.
+        order: ``(k,)`` input that meets each column of the codes; None: as is.
+    """
+
+    operand: Operand
+    minimum: Operand | None = None
+    order: NDArray[np.int64] | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Network:
     """One network: every file ``models/NAME.py`` binds exactly one, as ``NETWORK``.
@@ -59,6 +76,7 @@ class Network:
             the held-out data; None means the default amount. Raises InputError for zero or too many.
         calibration: returns a few inputs that are NOT in ``dataset``, for static quantization ranges.
         batch: samples that run through the graph at once (bounds memory).
+        stored: returns weights as their checkpoint stores them, by the module's names; None: they are plain numbers.
         embedded: whether ``simhw run`` without ``--model`` runs it.
     """
 
@@ -71,5 +89,6 @@ class Network:
     dataset: Callable[[int | None, int | None], Dataset]
     calibration: Callable[[], NDArray[np.float32] | NDArray[np.int64]]
     batch: int = 64
+    stored: Callable[[], Mapping[str, StoredWeight]] | None = None
     embedded: bool = False
     requirements: tuple[str, ...] = field(default=())
