@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from simhw.arrays import Overlap, VectorOverlap, VectorUnit, check_overlaps
+from simhw.costs import CostTable
 from simhw.errors import InputError
 from simhw.formats import get_element_format
 from simhw.layer_plan import ArraySettings
@@ -31,6 +32,8 @@ class CostSettings:
         accumulator_bits: of a partial sum, in the PE (where its accumulator is a choice) and beyond; None: 32.
         dequantization: None: the PE's own place; ``IN_PE`` puts the dequantizer of weights into every PE.
         dequantizers: None: the PE's own; or how many columns share them (see ``simhw.arrays.stalls``).
+        dram: kind of DRAM; None: the technology's default.
+        clock_mhz: of the array, for what leaks meanwhile.
         ifmap_kb, filter_kb, ofmap_kb: buffers of activations, weights and outputs, in KiB.
         bandwidth: words per cycle between DRAM and the buffers, a word as wide as an activation; None: unlimited.
         latency: cycles before the first word of a transfer.
@@ -52,6 +55,8 @@ class CostSettings:
     accumulator_bits: int | None = None
     dequantization: Dequantization | None = None
     dequantizers: Dequantizers | int | None = None
+    dram: str | None = None
+    clock_mhz: float = 500.0
     ifmap_kb: int = 256
     filter_kb: int = 128
     ofmap_kb: int = 128
@@ -159,6 +164,16 @@ class CostSettings:
                 latency_cycles=self.latency,
             ),
         )
+
+    def check_prices(self, table: CostTable) -> None:
+        """Refuse a kind of DRAM that nobody prices, or a clock that is not positive.
+
+        Raises:
+            InputError: it is so.
+        """
+        table.dram_pj_per_bit(self.dram)
+        if isinstance(self.clock_mhz, bool) or not 0 < self.clock_mhz < math.inf:
+            raise InputError(f"clock is {self.clock_mhz!r} MHz, must be greater than 0; give a frequency such as 500")
 
     def vector_unit(self) -> VectorUnit | None:
         """Return the vector unit, None where there is none.

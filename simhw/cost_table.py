@@ -38,6 +38,7 @@ ENERGY_PARTS = (
     "output_sram_write",
     "dram_read",
     "dram_write",
+    "leakage",
 )
 """Where energy goes; the total is their sum."""
 CostRow = Mapping[str, str | int | float]
@@ -57,6 +58,7 @@ def cost_rows(layers: Iterable[NamedLayer], settings: CostSettings) -> list[Cost
     precision, array = settings.precision_of(pe), settings.array_of(pe)
     memory = settings.memory_of(precision)
     settings.vector_unit()
+    settings.check_prices(table)
     rows = []
     for named in layers:
         try:
@@ -79,11 +81,12 @@ def layer_row(
 ) -> CostRow:
     """Return the row of a layer that was planned with this array, precision and memory."""
     gemm, found = plan.gemm, plan.schedule
-    energy = energy_pj(plan, array, precision, memory, pe, table)
+    energy = energy_pj(plan, array, precision, memory, pe, table, settings.dram)
     unit = settings.vector_unit()
     vector_cycles = 0 if unit is None else requantization_cycles(plan, unit)
     if unit is not None:
         energy["vector"] = gemm.batch * gemm.m * gemm.n * REQUANTIZATION.energy_pj(table)
+    energy["leakage"] = leakage_pj(plan.total_cycles + vector_cycles, array, precision, pe, table, settings.clock_mhz)
     bits = traffic_bits(plan.tiling, precision)
     parts = {f"energy_{part}_pj": energy[part] for part in ENERGY_PARTS}
     return {
@@ -120,6 +123,8 @@ def layer_row(
         "vector_lanes": "none" if unit is None else unit.lanes,
         "vector_overlap": settings.vector_overlap.value,
         "technology": table.name,
+        "dram": settings.dram or table.dram_default,
+        "clock_mhz": settings.clock_mhz,
         "bandwidth_words": "unlimited" if settings.bandwidth is None else settings.bandwidth,
         "ifmap_kb": settings.ifmap_kb,
         "filter_kb": settings.filter_kb,
@@ -172,11 +177,13 @@ def energy_pj(
     memory: Memory,
     pe: ProcessingElement,
     table: CostTable,
+    dram_kind: str | None = None,
 ) -> dict[str, float]:
     """Return the energy of a layer by part, in picojoules.
 
     Buffers are read and written by the array (every word that enters or leaves it) and by DRAM (every word that
-    crosses); scales and zero points add their share to each word of their operand.
+    crosses); scales and zero points add their share to each word of their operand. Vector work and leakage, which take
+    the whole layer's time, are 0 here.
     """
     gemm, found, tiling = plan.gemm, plan.schedule, plan.tiling
     macs = gemm.macs * array.passes / array.lanes  # cycles of the PEs
@@ -196,7 +203,7 @@ def energy_pj(
     def write(kib: int, bits: float) -> float:
         return bits * table.sram_pj_per_bit(kib, True)
 
-    dram = table.dram_pj_per_bit()
+    dram = table.dram_pj_per_bit(dram_kind)
     ifmap, filters, ofmap = memory.activation.kib, memory.weight.kib, memory.output.kib
     return {
         "multiply": macs * (cost.multiply_pj - cost.registers_pj),
@@ -212,4 +219,17 @@ def energy_pj(
         "output_sram_write": write(ofmap, outputs * precision.output_bits + partial_writes + tiling.partial_read_bits),
         "dram_read": (tiling.activation_bits + tiling.weight_bits + tiling.partial_read_bits) * dram,
         "dram_write": (tiling.partial_write_bits + tiling.output_bits) * dram,
+        "leakage": 0.0,
     }
+
+
+def leakage_pj(
+    cycles: int, array: ArraySettings, precision: Precision, pe: ProcessingElement, table: CostTable, clock_mhz: float
+) -> float:
+    """Return what the PEs of an array leak meanwhile, in picojoules; 0 where the technology does not state it.
+
+    Nanowatts times microseconds are femtojoules.
+    """
+    width = pe.fixed_accumulator_bits or max(precision.accumulator_bits, pe.least_accumulator_bits)
+    each = table.pe_leakage_nw(pe.name, width)
+    return 0.0 if each is None else each * array.rows * array.columns * cycles / clock_mhz * 1e-3

@@ -9,6 +9,7 @@ from fractions import Fraction
 from functools import partial
 
 from simhw.catalog import ENTRIES, entries, get_scheme
+from simhw.costs.base import CostTable
 from simhw.errors import InputError, unknown_name
 from simhw.formats import BlockFormat, ElementFormat, FloatFormat, decode_exact, get_format
 from simhw.quantize import Granularity, OperandScheme
@@ -54,6 +55,8 @@ def _of_a_family(name: str, k: int | None) -> list[str]:
     makers: list[Callable[[], str]] = []
     with suppress(InputError):
         makers.append(partial(_format, get_format(name).name))
+    if "@" in name:
+        return [_technology(name)]
     with suppress(InputError):
         makers.append(partial(_accumulator, get_accumulator(name).name, k))
     if not makers:
@@ -198,7 +201,8 @@ def _pe(name: str, k: int | None) -> str:
 
 
 def _technology(name: str) -> str:
-    from simhw.costs import load_table
+    from simhw.costs import CombinedTable, load_table
+    from simhw.costs.dram import dram_kinds
 
     table = load_table(name)
     head = _lines(
@@ -206,7 +210,9 @@ def _technology(name: str) -> str:
         [
             ("what", table.description),
             ("node", f"{table.node_nm:g} nm, {table.voltage_v:g} V"),
-            ("DRAM", f"{table.dram_default}; also {', '.join(table.dram_kinds())}"),
+            ("DRAM", f"{table.dram_default}; also {', '.join(sorted({*table.dram_kinds(), *dram_kinds()}))}"),
+            ("SRAM", _sram(table)),
+            ("leakage", "of the synthesised PEs" if isinstance(table, CombinedTable) else "not stated: counted as 0"),
             ("source", table.source),
         ],
     )
@@ -221,6 +227,16 @@ def _technology(name: str) -> str:
         for gate in (table.gates.prices if table.gates is not None else ())
     ]
     return "\n".join([head, "", *gates, *rows])
+
+
+def _sram(table: CostTable) -> str:
+    found = table.sram_fit()
+    if found is None:
+        return "one point alone"
+    return (
+        f"{found.factor:.3g} pJ per bit x KiB^{found.power:.3g} fits the points within {found.max_error:.1%} "
+        f"(rms {found.rms_error:.1%}); between points they themselves are followed"
+    )
 
 
 def _model(name: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from simhw.arrays.base import MOST_CYCLES, check_positive
 from simhw.arrays.hand_over import HandOver, hand_over
 from simhw.cost_settings import CostSettings
-from simhw.cost_table import ENERGY_PARTS, CostRow, layer_row
+from simhw.cost_table import ENERGY_PARTS, CostRow, layer_row, leakage_pj
 from simhw.costs import load_table
 from simhw.errors import InputError
 from simhw.layer_plan import LayerPlan, plan_layer
@@ -131,6 +131,7 @@ class _Pricer:
         self.attention = settings.attention_of(self.pe, kv_bits)
         self.kv_bits = self.attention[0].weight_bits
         self.memory = settings.memory_of(self.precision)
+        settings.check_prices(self.table)
         unit = settings.vector_unit()
         assert unit is not None
         self.unit = unit
@@ -172,10 +173,12 @@ class _Pricer:
         work = function_work(step.function)
         cycles = before.exposed_cycles(self.unit, step.elements, work)
         energy = step.elements * work.energy_pj(self.table)
+        leaks = leakage_pj(cycles, self.array, self.precision, self.pe, self.table, self.settings.clock_mhz)
         counts: dict[str, Any] = dict.fromkeys(SUMS, 0)
         sizes: dict[str, Any] = dict.fromkeys(("m", "n", "k", "batch"), 0)
         counts |= {"total_cycles": cycles, "vector_cycles": cycles}
-        counts |= {"energy_vector_pj": energy, "energy_total_pj": energy, "elements": step.elements}
+        counts |= {"energy_vector_pj": energy, "energy_leakage_pj": leaks, "energy_total_pj": energy + leaks}
+        counts |= {"elements": step.elements}
         return {**sizes, **counts, "function": step.function}
 
     def _hidden(self, step: Work, before: HandOver) -> int:

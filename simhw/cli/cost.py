@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _FILE_STATES = ("gemms", "config", "dataflow", "rows", "columns", "ifmap_kb", "filter_kb", "ofmap_kb")
 _NOT_SCALESIM = (
-    *("area_mm2", "power_mw", "sensitivity", "against"),
+    *("area_mm2", "power_mw", "sensitivity", "against", "dram", "clock_mhz"),
     *("workload", "phase", "batch", "tokens", "context", "generate", "kv_bits", "dims"),
     *("bandwidth", "latency", "pe", "technology", "group_size", "scale_bits", "zero_point_bits"),
     *(
@@ -74,6 +74,8 @@ _COMPAT = "scalesim3"
 @click.option("--vector-lanes", type=int, metavar="L", help="Unit that requantizes the outputs. [default: none]")
 @click.option("--vector-overlap", metavar="NAME", help="Of that unit with the array: none, pipelined. [default: none]")
 @click.option("--technology", metavar="NAME", help="Energy table. [default: horowitz_45nm]")
+@click.option("--dram", metavar="NAME", help="ddr4, lpddr4, lpddr5, hbm2, hbm3, gddr6. [default: the technology's]")
+@click.option("--clock-mhz", type=float, metavar="F", help="Of the array, for what leaks meanwhile. [default: 500]")
 @click.option("--group-size", type=int, metavar="G", help="Of weights that share a scale. [default: the PE's block]")
 @click.option("--scale-bits", type=int, metavar="BITS", help="Of the scale of a group of weights. [default: 0]")
 @click.option("--zero-point-bits", type=int, metavar="BITS", help="Of the zero point of a group. [default: 0]")

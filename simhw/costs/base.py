@@ -25,6 +25,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from simhw.costs.dram import dram_kinds
 from simhw.costs.gate_library import GateLibrary
 from simhw.costs.gates import count_gates
 from simhw.costs.parts import (
@@ -38,6 +39,7 @@ from simhw.costs.parts import (
     Shared,
     Shift,
 )
+from simhw.costs.sram import PowerLaw, between, power_law
 from simhw.errors import InputError, unknown_name
 
 
@@ -138,19 +140,23 @@ class CostTable:
         """
         if not capacity_kib > 0:
             raise InputError(f"SRAM capacity is {capacity_kib} KiB, must be greater than 0; give it in KiB, as in 128")
+        return between(self._sram_points(write), capacity_kib)
+
+    def sram_fit(self, write: bool = False) -> PowerLaw | None:
+        """Return the power law through all SRAM points, with its errors; None where one point alone is stated."""
+        return power_law(self._sram_points(write))
+
+    def _sram_points(self, write: bool) -> list[tuple[float, float]]:
+        """Return capacities in KiB with the energy of one bit there, in picojoules."""
         found = self._entries("sram_write", Quantity.ENERGY) if write else ()
-        points = sorted(
+        return sorted(
             (entry.get("capacity_kib"), entry.value / entry.get("width_bits"))
             for entry in found or self._entries("sram_read", Quantity.ENERGY)
         )
-        if len(points) == 1:
-            return points[0][1]
-        above = next((i for i, (x, _) in enumerate(points) if x >= capacity_kib), len(points) - 1)
-        (x0, y0), (x1, y1) = points[max(above, 1) - 1], points[max(above, 1)]
-        if capacity_kib in (x0, x1):
-            return y0 if capacity_kib == x0 else y1
-        slope = math.log(y1 / y0) / math.log(x1 / x0)
-        return y0 * math.exp(slope * math.log(capacity_kib / x0))
+
+    def pe_leakage_nw(self, pe: str, accumulator_bits: int) -> float | None:  # noqa: ARG002
+        """Return the leakage of one PE in nanowatts, None where the technology does not state it."""
+        return None
 
     def dram_kinds(self) -> tuple[str, ...]:
         """Return the kinds of DRAM that the table prices."""
@@ -159,7 +165,7 @@ class CostTable:
     def dram_pj_per_bit(self, kind: str | None = None) -> float:
         """Return the energy in picojoules to move one bit from or to DRAM.
 
-        ``kind`` None means the table's default.
+        ``kind`` None means the table's default; the table's own kinds go before those of every technology.
 
         Raises:
             InputError: the table has no such kind.
@@ -168,7 +174,10 @@ class CostTable:
         for entry in self._entries("dram", Quantity.ENERGY):
             if dict(entry.size)["kind"] == wanted:
                 return entry.value / entry.get("width_bits")
-        raise unknown_name("dram", wanted, self.dram_kinds())
+        shared = dram_kinds()
+        if wanted in shared:
+            return shared[wanted].pj_per_bit
+        raise unknown_name("dram", wanted, sorted({*self.dram_kinds(), *shared}))
 
     def _entries(self, part: str, quantity: Quantity) -> tuple[Entry, ...]:
         return tuple(entry for entry in self.entries if entry.part == part and entry.quantity is quantity)

@@ -18,6 +18,7 @@ from typing import Any
 from simhw.costs.base import Confidence, CostTable, Entry, Quantity
 from simhw.costs.combined import combine, parse_combination
 from simhw.costs.gate_library import parse_gates
+from simhw.costs.scaled import parse_scaled, scale_table
 from simhw.costs.synthesised import load_synthesis
 from simhw.errors import InputError, unknown_name
 
@@ -56,11 +57,14 @@ def table_names() -> list[str]:
 
 @lru_cache
 def load_table(name: str) -> CostTable:
-    """Return the shipped table called ``name``.
+    """Return the shipped table called ``name``, or one of them at another node (``horowitz_45nm@7nm``).
 
     Raises:
         InputError: there is no such table.
     """
+    if "@" in name:
+        base, node_nm, voltage_v = parse_scaled(name)
+        return scale_table(load_table(base), name, node_nm, voltage_v)
     if name not in table_names():
         raise unknown_name("technology", name, table_names())
     return parse_table((resources.files("simhw.costs.tables") / f"{name}.toml").read_text("utf-8"), name)

@@ -134,7 +134,7 @@ def test_sram_without_capacity_is_refused(capacity_kib):
 
 
 def test_unknown_dram_is_refused():
-    with pytest.raises(InputError, match="dram is 'hbm', which is not known; nearest: hbm2"):
+    with pytest.raises(InputError, match="dram is 'hbm', which is not known; nearest: hbm"):
         load_table("horowitz_45nm").dram_pj_per_bit("hbm")
 
 

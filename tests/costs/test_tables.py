@@ -93,6 +93,7 @@ def test_dram_numbers(name, kinds):
 def test_nodes_and_voltages():
     shipped = {name: (load_table(name).node_nm, load_table(name).voltage_v) for name in table_names()}
     assert shipped == {
+        "aladdin_40nm": (40, 1.0),
         "asap7_7nm_synthesised_mixed": (7, 0.7),
         "gates_28nm": (28, 0.9),
         "horowitz_45nm": (45, 0.9),
