@@ -204,7 +204,7 @@ def test_cache_folder_cannot_be_made(offer, tmp_path):
 def test_unknown_name(cache):
     with pytest.raises(
         InputError,
-        match="model is 'tiny_llama', which comes from no package; only smollm2, minilm, efficientnet_lite0 must be fetched",
+        match="model is 'tiny_llama', which comes from no package; only smollm2, minilm, efficientnet_lite0 must be",
     ):
         fetch("tiny_llama", cache)
 
