@@ -60,30 +60,14 @@ def execute(
     Raises:
         InputError: no samples, a step that fails on these shapes, NaN or infinity in weights or inputs.
     """
-    if len(inputs) == 0:
-        raise InputError("the data set has 0 samples, at least 1 is needed; give a larger number of samples")
-    check_positive("batch", batch)
-    if inputs.dtype.kind == "f":
-        check_finite(inputs, "the input data")
-    run = _Run(graph, arithmetic, compare, observe)
-    outputs, references = [], []
-    noise = Noise()
-    for start in range(0, len(inputs), batch):
-        output, reference = run.batch(inputs[start : start + batch], progress)
-        outputs.append(output)
-        if reference is not None:
-            references.append(reference)
-            noise.add(reference, output)
-    return Execution(
-        outputs=np.concatenate(outputs),
-        reference=np.concatenate(references) if references else None,
-        noise=noise,
-        steps=tuple(run.steps.values()),
-    )
+    return Executor(graph, arithmetic, compare, observe).run(inputs, batch=batch, progress=progress)
 
 
-class _Run:
-    """State of one execution: prepared weights and what each step has seen so far."""
+class Executor:
+    """A network on a datapath: its weights are prepared at the first batch and kept, and steps count on.
+
+    Args: as for :func:`execute`.
+    """
 
     def __init__(
         self, graph: Graph, arithmetic: Arithmetic, compare: bool = True, observe: Observer | None = None
@@ -101,7 +85,29 @@ class _Run:
             if operators()[node.operator].kind is not Kind.MOVE
         }
 
-    def batch(self, inputs: Array, progress: Callable[[int], None]) -> tuple[FloatArray, FloatArray | None]:
+    def run(self, inputs: Array, *, batch: int = 64, progress: Callable[[int], None] = lambda _: None) -> Execution:
+        """Run samples, ``batch`` at a time; see :func:`execute`."""
+        if len(inputs) == 0:
+            raise InputError("the data set has 0 samples, at least 1 is needed; give a larger number of samples")
+        check_positive("batch", batch)
+        if inputs.dtype.kind == "f":
+            check_finite(inputs, "the input data")
+        outputs, references = [], []
+        noise = Noise()
+        for start in range(0, len(inputs), batch):
+            output, reference = self._batch(inputs[start : start + batch], progress)
+            outputs.append(output)
+            if reference is not None:
+                references.append(reference)
+                noise.add(reference, output)
+        return Execution(
+            outputs=np.concatenate(outputs),
+            reference=np.concatenate(references) if references else None,
+            noise=noise,
+            steps=tuple(self.steps.values()),
+        )
+
+    def _batch(self, inputs: Array, progress: Callable[[int], None]) -> tuple[FloatArray, FloatArray | None]:
         actual = _start(self.graph, inputs)
         expected = _start(self.graph, inputs) if self.compare else None
         for index, node in enumerate(self.graph.nodes):

@@ -43,3 +43,11 @@ def test_layers_are_measured_and_written_as_markdown(benchmark):
     assert text.count("\n") == 4 + len(rows)
     assert "| int8 x int8 exact | 9 x 70 x 128 |" in text
     assert ">= 3.00" in text
+
+
+def test_networks_are_measured_beside_torch(benchmark, capsys):
+    (line,) = benchmark("networks").measure("fashion_resnet", ("w8a8_int8",), samples=4, tokens=None, rounds=1)
+    name, datapath, ratio = line.strip("| ").split(" | ")[:3]
+    assert (name, datapath) == ("fashion_resnet", "w8a8_int8")
+    assert float(ratio) > 0
+    assert capsys.readouterr().out == line + "\n"

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from simhw.errors import InputError
 from simhw.graph.base import Array, Node, Ref, inputs_of, references, resolve
 from simhw.graph.ops import operators
@@ -27,6 +29,48 @@ def fold_constants(nodes: list[Node], constants: dict[str, Array]) -> list[Node]
         args, kwargs = resolve(node, constants)
         constants[node.name] = operators()[node.operator].reference(*args, **kwargs)
     return kept
+
+
+def products_with_constants(nodes: list[Node], constants: dict[str, Array]) -> list[Node]:
+    """Replace products with a constant matrix by linear layers, so that the constant is a weight.
+
+    ``addmm`` of a bias, an activation and a constant is one as well; of two activations it becomes a product and a sum.
+    """
+    result = []
+    for node in nodes:
+        if node.operator == "add_product":
+            bias, x, y = node.args[:3]
+            if any(node.kwargs.get(key, 1) != 1 for key in ("alpha", "beta")):
+                raise InputError(
+                    f"addmm ({place(node.name, node.label, node.source)}) has alpha or beta; multiply before"
+                )
+            if _is_matrix(y, constants) and _is_vector(bias, constants):
+                result.append(replace(node, operator="linear", args=(x, _turned(y, constants), bias), kwargs={}))
+                continue
+            name = f"{node.name}_product"
+            product = Node(name=name, operator="matmul", args=(x, y), label=node.label, source=node.source)
+            result += products_with_constants([product], constants)
+            result.append(replace(node, operator="add", args=(Ref(name), bias), kwargs={}))
+        elif node.operator == "matmul" and _is_matrix(node.args[1], constants):
+            result.append(replace(node, operator="linear", args=(node.args[0], _turned(node.args[1], constants))))
+        else:
+            result.append(node)
+    return result
+
+
+def _is_matrix(value: object, constants: Mapping[str, Array]) -> bool:
+    return isinstance(value, Ref) and value.name in constants and constants[value.name].ndim == 2
+
+
+def _is_vector(value: object, constants: Mapping[str, Array]) -> bool:
+    return isinstance(value, Ref) and value.name in constants and constants[value.name].ndim == 1
+
+
+def _turned(value: Ref, constants: dict[str, Array]) -> Ref:
+    """Return the constant ``(k, n)`` as a weight ``(n, k)``."""
+    name = f"{value.name}_turned"
+    constants[name] = np.ascontiguousarray(constants[value.name].T)
+    return Ref(name)
 
 
 def check_weights(nodes: list[Node], constants: Mapping[str, Array]) -> None:

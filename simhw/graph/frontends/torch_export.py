@@ -7,7 +7,7 @@ import logging
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
-from operator import add, floordiv, mul, sub
+from operator import add, floordiv, getitem, mul, sub
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,14 @@ from torch import fx, nn
 from simhw.errors import InputError
 from simhw.graph.base import Array, Graph, Node, Ref, inputs_of
 from simhw.graph.frontends.labels import label_nodes
+from simhw.graph.frontends.recurrent import RECURRENT, sequence_length, split_recurrent
 from simhw.graph.frontends.refusals import reason_to_refuse
 from simhw.graph.frontends.rewrite import (
     check_weights,
     fold_constants,
     fuse_rms_norm,
     place,
+    products_with_constants,
     remove_dead,
     split_attention,
 )
@@ -101,7 +103,12 @@ def _convert(program: Any) -> Graph:
             outputs = _outputs(node.args[0])
         elif not _is_check(node):
             overload = _overload(node)
-            operator = _COMPOSITE.get(overload) or known.get(overload) or _SIZE_ARITHMETIC.get(node.target)
+            operator = (
+                _COMPOSITE.get(overload)
+                or RECURRENT.get(overload)
+                or known.get(overload)
+                or _SIZE_ARITHMETIC.get(node.target)
+            )
             if operator is None:
                 raise InputError(
                     f"operator {node.target} ({_place(node)}) is not supported; add it to a file of simhw/graph/ops, "
@@ -111,7 +118,8 @@ def _convert(program: Any) -> Graph:
             if reason is not None:
                 raise InputError(f"operator {node.target} ({_place(node)}) {reason}")
             nodes.append(_node(node, operator))
-    nodes = fold_constants(fuse_rms_norm(split_attention(nodes)), constants)
+    nodes = fold_constants(fuse_rms_norm(split_recurrent(split_attention(nodes))), constants)
+    nodes = products_with_constants(nodes, constants)
     if outputs[0] in constants:
         raise InputError("the module's output does not depend on its input; return what it computes from it")
     nodes = remove_dead(nodes, outputs)
@@ -130,6 +138,8 @@ def _node(node: fx.Node, operator: str) -> Node:
     if operator == "attention":
         query: Any = node.args[0]
         kwargs["head_dim"] = int(query.meta["val"].shape[-1])
+    if operator in ("lstm", "gru"):
+        kwargs["length"] = sequence_length(node)
     return Node(
         name=node.name,
         operator=operator,
@@ -180,8 +190,9 @@ _SIZE_ARITHMETIC: dict[Any, str] = {
     sub: "subtract_sizes",
     mul: "multiply_sizes",
     floordiv: "divide_sizes",
+    getitem: "item",
 }
-"""Python arithmetic on sizes."""
+"""Python arithmetic on sizes, and the choice among several results."""
 
 _CHECKS = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range")
 

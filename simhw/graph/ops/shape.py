@@ -130,7 +130,15 @@ OPERATORS = (
     _move("divide_sizes", (), divide_sizes),
     _move(
         "same",
-        ("contiguous.default", "clone.default", "dropout.default", "alias.default", "detach.default"),
+        (
+            "contiguous.default",
+            "clone.default",
+            "dropout.default",
+            "alias.default",
+            "detach.default",
+            "detach_.default",
+            "lift_fresh_copy.default",
+        ),
         same,
     ),
 )
