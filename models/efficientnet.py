@@ -65,7 +65,7 @@ class Block(nn.Module):
         y = self.relu(self.expand_norm(self.expand(x))) if self.expanded else x
         y = self.relu(self.depthwise_norm(self.depthwise(y)))
         y = self.project_norm(self.project(y))
-        return x + y if self.residual else y
+        return x + y if self.residual else y  # type: ignore[no-any-return]
 
 
 class EfficientNet(nn.Module):

@@ -88,7 +88,8 @@ def read_image(name: str) -> NDArray[np.float32]:
     image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC)
     left, top = (image.width - SIZE) // 2, (image.height - SIZE) // 2
     pixels = np.asarray(image.crop((left, top, left + SIZE, top + SIZE)), np.float32) / np.float32(255)
-    return ((pixels - np.float32(MEAN)) / np.float32(DEVIATION)).transpose(2, 0, 1)
+    normalised = (pixels - np.asarray(MEAN, np.float32)) / np.asarray(DEVIATION, np.float32)
+    return np.asarray(normalised.transpose(2, 0, 1), np.float32)
 
 
 def label(name: str) -> int:
