@@ -38,6 +38,7 @@ def explain(name: str, k: int | None = None) -> str:
         "datapaths": lambda entry: _datapath(entry, k),
         "schemes": _scheme,
         "pes": lambda entry: _pe(entry, k),
+        "units": _unit,
         "technologies": _technology,
         "models": _model,
         "workloads": _workload,
@@ -51,8 +52,11 @@ def explain(name: str, k: int | None = None) -> str:
 def _of_a_family(name: str, k: int | None) -> list[str]:
     """Formats and accumulators that are not listed but follow a family's grammar, such as e5m10 or int20_saturate."""
     from simhw.accumulators.catalog import get_accumulator
+    from simhw.sfu import get_unit
 
     makers: list[Callable[[], str]] = []
+    with suppress(InputError):
+        makers.append(partial(_unit, get_unit(name).name))
     with suppress(InputError):
         makers.append(partial(_format, get_format(name).name))
     if "@" in name:
@@ -198,6 +202,12 @@ def _pe(name: str, k: int | None) -> str:
     from simhw.explanation_pes import pe_pairs
 
     return _lines(f"PE {name}", pe_pairs(name, k))
+
+
+def _unit(name: str) -> str:
+    from simhw.explanation_units import unit_pairs
+
+    return _lines(f"unit {name}", unit_pairs(name))
 
 
 def _technology(name: str) -> str:
