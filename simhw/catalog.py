@@ -142,9 +142,7 @@ def _pes() -> dict[str, str]:
 
 
 def _units() -> dict[str, str]:
-    from simhw.sfu import get_unit, unit_names
-
-    return {name: get_unit(name).description for name in unit_names()}
+    return _files("simhw.sfu", "UNIT")
 
 
 def _dataflows() -> dict[str, str]:

@@ -52,11 +52,10 @@ def explain(name: str, k: int | None = None) -> str:
 def _of_a_family(name: str, k: int | None) -> list[str]:
     """Formats and accumulators that are not listed but follow a family's grammar, such as e5m10 or int20_saturate."""
     from simhw.accumulators.catalog import get_accumulator
-    from simhw.sfu import get_unit
 
     makers: list[Callable[[], str]] = []
-    with suppress(InputError):
-        makers.append(partial(_unit, get_unit(name).name))
+    if name.split("_in_")[0].rstrip("_0123456789") in entries("units"):
+        makers.append(partial(_unit, name))
     with suppress(InputError):
         makers.append(partial(_format, get_format(name).name))
     if "@" in name:

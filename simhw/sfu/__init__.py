@@ -26,16 +26,26 @@ def unit_names() -> list[str]:
 
 @cache
 def get_unit(name: str) -> SpecialFunctionUnit:
-    """Return the unit called ``name``, or ``UNIT_in_FORMAT`` for one with narrow input and output.
+    """Return the unit called ``name``, or one of a family.
+
+    ``UNIT_in_FORMAT`` has narrow input and output, ``FUNCTION_table_N`` a table of N intervals.
 
     Raises:
-        InputError: there is no unit or no element format of that name.
+        InputError: there is no unit or no element format of that name, or no table of that size.
     """
     plain, joint, narrow = name.partition(JOINT)
-    if plain not in unit_names():
+    base, entries = _size(plain)
+    if base not in unit_names():
         raise unknown_name("unit", name, unit_names())
     if joint and not narrow:
         raise InputError(f"unit is {name!r}, which names no format; write {plain}{JOINT}bf16, for example")
-    found = importlib.import_module(f"{__name__}.{plain}").UNIT
+    module = importlib.import_module(f"{__name__}.{base}")
+    found = module.sized(int(entries)) if entries else module.UNIT
     assert isinstance(found, SpecialFunctionUnit)
     return with_format(found, narrow, JOINT) if joint else found
+
+
+def _size(name: str) -> tuple[str, str]:
+    """Return ``("gelu_table", "256")`` for ``gelu_table_256``, and other names with an empty size."""
+    base, _, entries = name.rpartition("_")
+    return (base, entries) if base.endswith("_table") and entries.isdecimal() else (name, "")

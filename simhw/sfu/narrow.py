@@ -41,4 +41,6 @@ def with_format(unit: SpecialFunctionUnit, name: str, joint: str) -> NarrowUnit:
         description=f"{unit.description}; input and output in {narrow}",
         input_format=narrow,
         output_format=narrow,
+        input_scale=None,
+        output_scale=None,
     )
