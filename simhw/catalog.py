@@ -141,6 +141,10 @@ def _pes() -> dict[str, str]:
     return {name: get_pe(name).description for name in pe_names()}
 
 
+def _units() -> dict[str, str]:
+    return _files("simhw.sfu", "UNIT")
+
+
 def _dataflows() -> dict[str, str]:
     from simhw.arrays import dataflow_names, get_dataflow
 
@@ -173,6 +177,7 @@ ENTRIES: Final = MappingProxyType[str, Callable[[], dict[str, str]]](
         "formats": _formats,
         "accumulators": _accumulators,
         "pes": _pes,
+        "units": _units,
         "multipliers": _multipliers,
         "dataflows": _dataflows,
         "technologies": _technologies,

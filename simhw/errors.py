@@ -20,6 +20,7 @@ _LISTED = {
     "format": "formats",
     "accumulator": "accumulators",
     "pe": "pes",
+    "unit": "units",
     "dataflow": "dataflows",
     "technology": "technologies",
     "method": "methods",

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from simhw.gemm.datapath import Datapath
 from simhw.gemm.operand import Storage
 from simhw.gemm.plan import Tally
-from simhw.graph.base import FloatArray, Node, Operator
+from simhw.graph.base import FloatArray, Node, Operator, VectorWork
 from simhw.graph.network import StoredWeight
 from simhw.noise import Noise
 from simhw.quantize import Calibration, Method, Scheme
+from simhw.sfu import SpecialFunctionUnit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,8 @@ class Arithmetic:
         method: the quantization method that follows the scheme.
         calibration: ranges by step label, for static scales and for datapaths that requantize.
         stored: weights as a checkpoint stores them, by the name of the graph's constant: they are not quantized anew.
+        units: special function units by the name of the node that they stand in for; other steps are the float
+            reference's operators.
         chain: longest run of k in one chain of rounded sums, where the array cuts them (see ``engine.multiply``).
     """
 
@@ -36,6 +39,7 @@ class Arithmetic:
     method: Method
     calibration: Calibration = field(default_factory=Calibration)
     stored: Mapping[str, StoredWeight] = field(default_factory=dict)
+    units: Mapping[str, SpecialFunctionUnit] = field(default_factory=dict)
     chain: int | None = None
 
 
@@ -50,6 +54,7 @@ class Step:
         activation, weight: how the two operands of a GEMM are stored, None for vector steps.
         weight_cycles: ``(batch, n, k)`` cycles of one product with each weight, where the PE's depend on them.
         attention: whether both operands are activations.
+        unit: the special function unit that a vector step ran on, None for the reference's operator.
         noise: error of the output against the float reference.
         tally, saturations: as the engine counts them.
         kernel, why: the planner's choice and proof.
@@ -66,11 +71,17 @@ class Step:
     weight: Storage | None = None
     weight_cycles: NDArray[np.uint8] | None = None
     attention: bool = False
+    unit: SpecialFunctionUnit | None = None
     noise: Noise = field(default_factory=Noise)
     tally: Tally = field(default_factory=Tally)
     saturations: int = 0
     kernel: str = ""
     why: str = ""
+
+    @property
+    def work(self) -> VectorWork:
+        """Float operations per element of a vector step: its unit's, else the operator's."""
+        return self.operator.work if self.unit is None else self.unit.work
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -20,6 +20,8 @@ from simhw.graph.ops import operators
 from simhw.noise import Noise
 from simhw.pes import get_pe
 from simhw.quantize import Granularity, OperandScheme, check_finite
+from simhw.sfu import SpecialFunctionUnit
+from simhw.unit_choice import apply_unit
 
 
 def run_float(graph: Graph, inputs: Array, observe: Callable[[Node, list[Any], Any], None] | None = None) -> FloatArray:
@@ -80,7 +82,7 @@ class Executor:
         self.prepared: dict[str, Operand] = {}
         self.last = _last_uses(graph)
         self.steps = {
-            node.name: Step(label=node.label, operator=operators()[node.operator])
+            node.name: Step(label=node.label, operator=operators()[node.operator], unit=arithmetic.units.get(node.name))
             for node in graph.nodes
             if operators()[node.operator].kind is not Kind.MOVE
         }
@@ -133,7 +135,8 @@ class Executor:
         args, kwargs = resolve(node, values)
         if operator.lower is not None:
             return self._matmul(node, operator.lower(*args, **kwargs), samples)
-        result = _reference(node, args, kwargs)
+        unit = self.arithmetic.units.get(node.name)
+        result = _reference(node, args, kwargs) if unit is None else _on_unit(node, unit, args, kwargs)
         if operator.kind is Kind.VECTOR:
             arrays = [value for value in (*args, result) if isinstance(value, np.ndarray)]
             self.steps[node.name].elements = max(array.size for array in arrays) // samples
@@ -256,6 +259,14 @@ def _reference(node: Node, args: list[Any], kwargs: dict[str, Any]) -> Any:
             f"step {node.label} cannot compute {node.operator} ({error}); "
             "give inputs of the shape that the network was imported with"
         ) from error
+
+
+def _on_unit(node: Node, unit: SpecialFunctionUnit, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """Return the value of a step on a special function unit."""
+    try:
+        return apply_unit(unit, args, kwargs)
+    except InputError as error:
+        raise InputError(f"step {node.label}: {error}") from error
 
 
 def _last_uses(graph: Graph) -> list[list[str]]:

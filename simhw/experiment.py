@@ -24,6 +24,8 @@ from simhw.measured_row import measured_row
 from simhw.quantize import Calibration, Granularity, Scheme, check_fit
 from simhw.recording import Recorder
 from simhw.rows import Row
+from simhw.sfu import SpecialFunctionUnit
+from simhw.unit_choice import choose_units, parse_choice
 
 CHECKPOINT = "checkpoint"
 """Scheme of weights that stay as their checkpoint stores them."""
@@ -44,6 +46,8 @@ class Experiment:
         accumulator_bits: of integer accumulators, for datapaths that have one; None means as wide as the widest sum
             needs.
         accumulator: name of an accumulator that takes the place of each datapath's own; costs stay those of the PE.
+        units: special function units in place of the float reference's operators, each ``FUNCTION=UNIT`` or
+            ``PATTERN:FUNCTION=UNIT`` (see :mod:`simhw.unit_choice`).
         samples, tokens: how much of the data set; both None means the network's default.
         rows, columns, dataflow, overlap, vector_overlap, quantizers, technology: the machine.
     """
@@ -55,6 +59,7 @@ class Experiment:
     group_size: int | None = None
     accumulator_bits: int | None = None
     accumulator: str | None = None
+    units: tuple[str, ...] = ()
     samples: int | None = None
     tokens: int | None = None
     rows: int = 32
@@ -92,9 +97,11 @@ class Experiment:
     def arithmetic(self) -> list[tuple[Datapath, Scheme]]:
         """Return each datapath with its scheme; group size and accumulator width go to those that have one.
 
-        Raises InputError for unknown names, for a datapath and a scheme that do not fit together, and for a group
-        size or a width that none of them has.
+        Raises InputError for unknown names, units too, for a datapath and a scheme that do not fit together, and for a
+        group size or a width that none of them has.
         """
+        for choice in self.units:
+            parse_choice(choice)
         if not self.datapaths:
             raise InputError("no datapath was given, at least 1 is needed; see 'simhw list datapaths'")
         datapaths = self._datapaths()
@@ -177,6 +184,7 @@ def run_experiment(
     network = experiment.network()
     dataset = network.dataset(experiment.samples, experiment.tokens)
     graph = _import(network, dataset)
+    units = choose_units(graph, experiment.units)
     stored = _stored(network) if experiment.scheme == CHECKPOINT else {}
     _check_group_size(experiment, graph)
     batches = -(-len(dataset.inputs) // network.batch)
@@ -192,7 +200,7 @@ def run_experiment(
             progress(label, done, total)
 
         progress(label, done, total)
-        yield _run_one(network, dataset, graph, machine, datapath, scheme, step, recorder, stored)
+        yield _run_one(network, dataset, graph, machine, datapath, scheme, step, recorder, stored, units)
         if recorder is not None:
             recorder.close()
 
@@ -245,6 +253,7 @@ def _run_one(
     progress: Callable[[int], None],
     recorder: Recorder | None = None,
     stored: Mapping[str, StoredWeight] | None = None,
+    units: Mapping[str, SpecialFunctionUnit] | None = None,
 ) -> Row:
     started = time.perf_counter()
     method = get_method()
@@ -257,6 +266,7 @@ def _run_one(
         method=method,
         calibration=seen,
         stored=stored or {},
+        units=units or {},
         chain=machine.rows if get_dataflow(machine.dataflow).sums_along_rows else None,
     )
     result = execute(graph, dataset.inputs, arithmetic, batch=network.batch, observe=recorder, progress=progress)

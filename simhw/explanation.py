@@ -38,6 +38,7 @@ def explain(name: str, k: int | None = None) -> str:
         "datapaths": lambda entry: _datapath(entry, k),
         "schemes": _scheme,
         "pes": lambda entry: _pe(entry, k),
+        "units": _unit,
         "technologies": _technology,
         "models": _model,
         "workloads": _workload,
@@ -53,6 +54,8 @@ def _of_a_family(name: str, k: int | None) -> list[str]:
     from simhw.accumulators.catalog import get_accumulator
 
     makers: list[Callable[[], str]] = []
+    if name.split("_in_")[0].rstrip("_0123456789") in entries("units"):
+        makers.append(partial(_unit, name))
     with suppress(InputError):
         makers.append(partial(_format, get_format(name).name))
     if "@" in name:
@@ -198,6 +201,12 @@ def _pe(name: str, k: int | None) -> str:
     from simhw.explanation_pes import pe_pairs
 
     return _lines(f"PE {name}", pe_pairs(name, k))
+
+
+def _unit(name: str) -> str:
+    from simhw.explanation_units import unit_pairs
+
+    return _lines(f"unit {name}", unit_pairs(name))
 
 
 def _technology(name: str) -> str:

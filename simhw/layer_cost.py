@@ -266,7 +266,7 @@ def _dequantization(pe: ProcessingElement, step: Step) -> Dequantization:
 
 
 def _vector_cost(step: Step, machine: Machine, behind: HandOver) -> Cost:
-    work, unit = step.operator.work, machine.vector_unit
+    work, unit = step.work, machine.vector_unit
     energy = {"multiply": 0.0, "accumulate": 0.0, "dequantize": 0.0, "sram": 0.0, "dram": 0.0}
     energy["vector"] = step.elements * work.energy_pj(machine.table)
     own, exposed = unit.cycles(step.elements, work), behind.exposed_cycles(unit, step.elements, work)

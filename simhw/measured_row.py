@@ -92,7 +92,7 @@ def _layer(step: Step, cost: Cost) -> LayerRow:
         utilization=cost.utilization,
         words=cost.words,
         energy_pj=cost.energy_pj,
-        kernel=step.kernel + _slow_steps(step),
+        kernel=step.kernel + _slow_steps(step) if step.unit is None else step.unit.name,
         overflows=step.tally.overflows,
     )
 

@@ -48,6 +48,13 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Accumulator in place of each datapath's own, such as int20_saturate or e6m9. [see simhw list accumulators]",
 )
+@click.option(
+    "--unit",
+    "units",
+    multiple=True,
+    metavar="[PATTERN:]FUNCTION=UNIT",
+    help="Special function unit (repeatable), for layers that a pattern matches, or all. [see simhw list units]",
+)
 @click.option("--rows", type=int, default=32, show_default=True, help="Rows of the PE array.")
 @click.option("--columns", type=int, default=32, show_default=True, help="Columns of the PE array.")
 @click.option("--dataflow", default="output_stationary", show_default=True, metavar="NAME")

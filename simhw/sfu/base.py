@@ -1,0 +1,127 @@
+"""What a special function unit is: the function it realises, its formats, the widths behind it, and its work.
+
+A unit maps numbers to numbers outside the PE array: softmax, an activation, a root. Here stands what it computes
+(``definition``, in Python integers or in float32 operations of a stated order), the kernel that does the same to whole
+arrays, how wide its signals are and which worst case sets them, and what it asks of the vector unit.
+
+Integer units work on codes of one fixed scale, a power of two, so that their constants and widths are facts of the
+unit and not of a calibration. ``apply`` puts the conversions around them.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simhw.costs import VectorWork
+from simhw.errors import InputError
+
+FloatArray = NDArray[np.float32]
+Definition = Callable[[Sequence[Any]], list[Any]]
+"""A row of codes (Python integers) or of ``np.float32`` -> the row of results, of the same kind."""
+Kernel = Callable[[NDArray[Any]], NDArray[Any]]
+"""``(rows, k)`` int32 codes or float32 -> the same shape and dtype, equal to the definition row by row."""
+
+
+class Extent(enum.Enum):
+    """What one result depends on."""
+
+    ELEMENT = "element"
+    """On one value."""
+    ROW = "row"
+    """On all values of its row."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnitSignal:
+    """A signal inside a unit, and why it is as wide as it is.
+
+    Attributes:
+        name: what it carries.
+        bits: width.
+        worst_case: the case that needs all of them, as a phrase.
+    """
+
+    name: str
+    bits: int
+    worst_case: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpecialFunctionUnit:
+    """One unit: every file ``simhw/sfu/NAME.py`` that is one binds it as ``UNIT``.
+
+    Attributes:
+        name: entry name, equal to the file name.
+        description: one sentence.
+        source: paper and section of the algorithm, and which choices are made here.
+        function: what it realises, by the name of the operator it can stand in for.
+        extent: whether a result depends on one value or on a row.
+        input_format, output_format: fp32, or the integer format of the codes.
+        input_scale, output_scale: value of one code; None for float units. The output's may be negative.
+        definition: the meaning.
+        kernel: the same on arrays.
+        longest_row: elements of a row that the widths are sized for; None: any.
+        signals: the signals inside, in the order in which data meet them.
+        work: for the vector unit, per element.
+    """
+
+    name: str
+    description: str
+    source: str
+    function: str
+    extent: Extent
+    input_format: str = "fp32"
+    output_format: str = "fp32"
+    input_scale: float | None = None
+    output_scale: float | None = None
+    definition: Definition = field(repr=False)
+    kernel: Kernel = field(repr=False)
+    longest_row: int | None = None
+    signals: tuple[UnitSignal, ...]
+    work: VectorWork
+
+    def apply(self, rows: FloatArray) -> FloatArray:
+        """Return the function of ``(rows, k)`` float32 values, codes of an integer unit made and read back.
+
+        Values beyond the code range saturate. In a row unit a NaN or plus infinity makes its whole row NaN, in an
+        element unit itself; minus infinity, a masked score, is the lowest code.
+
+        Raises:
+            InputError: rows are longer than the unit's widths allow.
+        """
+        if self.longest_row is not None and rows.shape[-1] > self.longest_row:
+            raise InputError(
+                f"a row has {rows.shape[-1]} elements, {self.name} is sized for at most {self.longest_row}; "
+                "choose another unit or a shorter row"
+            )
+        if self.input_scale is None:
+            return self.kernel(rows)
+        assert self.output_scale is not None
+        undefined = ~(rows < np.inf)
+        lowest, highest = code_range(self.input_format)
+        scaled = np.rint(rows.astype(np.float64) / self.input_scale)
+        codes = np.clip(np.where(undefined, 0, scaled), lowest, highest).astype(np.int32)
+        result = (self.kernel(codes) * self.output_scale).astype(np.float32)
+        if undefined.any():
+            where = undefined.any(axis=-1, keepdims=True) if self.extent is Extent.ROW else undefined
+            result = np.where(where, np.float32(np.nan), result)
+        return result
+
+
+def code_range(integer_format: str) -> tuple[int, int]:
+    """Return the lowest and highest code of a signed integer format.
+
+    >>> code_range("int16")
+    (-32768, 32767)
+    """
+    bits = int(integer_format.removeprefix("int"))
+    return -(1 << bits - 1), (1 << bits - 1) - 1
+
+
+__all__ = ["Extent", "SpecialFunctionUnit", "UnitSignal", "code_range"]

@@ -1,0 +1,23 @@
+"""Sigmoid by a table with linear interpolation; ``sigmoid_table_256`` has 256 intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from simhw.sfu.base import SpecialFunctionUnit
+from simhw.sfu.table import ENTRIES, table_unit
+
+
+def curve(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the function in float64."""
+    return np.asarray(special.expit(x))
+
+
+def sized(entries: int) -> SpecialFunctionUnit:
+    """Return the unit with another number of intervals."""
+    return table_unit("sigmoid", curve, ((0, 0), (0, 1)), entries)
+
+
+UNIT = sized(ENTRIES)

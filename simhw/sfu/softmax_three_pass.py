@@ -1,0 +1,102 @@
+"""Softmax in three passes: largest value, exponentials and their sum, scaling.
+
+``y = exp(x - max) * (1 / sum)``. The exponential is the polynomial of :mod:`simhw.sfu.exponential`, zero from 2**-127
+down. Element i goes to partial sum ``i % 16``; the sixteen are then added in their order, beginning with the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simhw.costs import VectorWork
+from simhw.kernel import kernel
+from simhw.sfu.base import Extent, FloatArray, SpecialFunctionUnit, UnitSignal
+from simhw.sfu.exponential import CONSTANTS, LIMIT, exp_pair, fast_pair, fast_power, power
+
+LANES = 16
+"""Partial sums: the float32 lanes of a 512-bit vector."""
+
+
+def definition(row: Sequence[np.float32]) -> list[np.float32]:
+    """Return the softmax of a row of float32."""
+    if not all(x < np.inf for x in row):
+        return [np.float32(np.nan)] * len(row)
+    largest = max(max(row), -LIMIT)
+    exponentials = []
+    lanes = [np.float32(0)] * LANES
+    for i, x in enumerate(row):
+        m, n = exp_pair(max(x, -LIMIT) - largest)
+        exponentials.append(m * power(n))
+        lanes[i % LANES] += exponentials[-1]
+    total = lanes[0]
+    for lane in lanes[1:]:
+        total = total + lane
+    inverse = np.float32(1) / total
+    return [e * inverse for e in exponentials]
+
+
+@kernel
+def _softmax(x: FloatArray, out: FloatArray, constants: NDArray[np.float32], lanes: int) -> None:
+    e, h, l, c1, c2, c3, c4, c5 = constants  # noqa: E741
+    sums = np.empty(lanes, np.float32)
+    lowest = np.float32(-4194304)
+    length = x.shape[1]
+    for row in range(x.shape[0]):
+        undefined = False
+        sums[:] = lowest
+        for first in range(0, length - lanes + 1, lanes):
+            for j in range(lanes):
+                value = x[row, first + j]
+                undefined |= not (value < np.inf)
+                sums[j] = max(sums[j], value)
+        for i in range(length - length % lanes, length):
+            undefined |= not (x[row, i] < np.inf)
+            sums[0] = max(sums[0], x[row, i])
+        largest = sums.max()
+        sums[:] = np.float32(0)
+        for first in range(0, length - lanes + 1, lanes):
+            for j in range(lanes):
+                m, n = fast_pair(max(x[row, first + j], lowest) - largest, e, h, l, c1, c2, c3, c4, c5)
+                value = m * fast_power(n)
+                out[row, first + j] = value
+                sums[j] += value
+        first = length - length % lanes
+        for j in range(length % lanes):
+            m, n = fast_pair(max(x[row, first + j], lowest) - largest, e, h, l, c1, c2, c3, c4, c5)
+            value = m * fast_power(n)
+            out[row, first + j] = value
+            sums[j] += value
+        total = sums[0]
+        for j in range(1, lanes):
+            total += sums[j]
+        inverse = np.float32(np.nan) if undefined else np.float32(1) / total
+        for i in range(length):
+            out[row, i] *= inverse
+
+
+def compute(rows: FloatArray) -> FloatArray:
+    """Return the softmax of each row of ``(rows, k)``."""
+    out = np.empty_like(rows)
+    _softmax(rows, out, CONSTANTS, LANES)
+    return out
+
+
+UNIT = SpecialFunctionUnit(
+    name="softmax_three_pass",
+    description="softmax in float32, three passes: largest value, exponentials, scaling",
+    source="M. Dukhan and A. Ablavatski, Two-pass softmax algorithm, arXiv 2001.04438, the three-pass algorithm that "
+    "stores its exponentials; polynomial of XNNPACK. Choices: no fused multiply-add, 16 partial sums",
+    function="softmax",
+    extent=Extent.ROW,
+    definition=definition,
+    kernel=compute,
+    signals=(
+        UnitSignal(name="exponential", bits=32, worst_case="float32, 0 to 1"),
+        UnitSignal(name="sum", bits=32, worst_case="float32, up to the row's length"),
+    ),
+    # Compare; subtract, round, 2 subtractions, degree 5, sum; 3 + 5 + 1 products; the scaling.
+    work=VectorWork(adds=11, multiplies=10, passes=3),
+)

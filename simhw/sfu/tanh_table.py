@@ -1,0 +1,22 @@
+"""Tanh by a table with linear interpolation; ``tanh_table_256`` has 256 intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simhw.sfu.base import SpecialFunctionUnit
+from simhw.sfu.table import ENTRIES, table_unit
+
+
+def curve(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the function in float64."""
+    return np.asarray(np.tanh(x))
+
+
+def sized(entries: int) -> SpecialFunctionUnit:
+    """Return the unit with another number of intervals."""
+    return table_unit("tanh", curve, ((0, -1), (0, 1)), entries)
+
+
+UNIT = sized(ENTRIES)
