@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (its usual name)
 
 from simhw.catalog import get_method, get_scheme
+from simhw.errors import InputError
 from simhw.execution import Arithmetic
 from simhw.executor import execute, run_float
 from simhw.gemm.datapaths import get_datapath
@@ -198,7 +201,9 @@ def test_a_datapath_takes_every_product_and_no_sample_sees_another(name):
     together = execute(graph, x, arithmetic)
     assert products
     assert [step.operator.name for step in together.steps if step.k] == [node.operator for node in products]
-    np.testing.assert_array_equal(together.outputs[:1], execute(graph, x[:1], arithmetic).outputs)
+    for index in range(len(x)):
+        alone = execute(graph, x[index : index + 1], arithmetic).outputs
+        np.testing.assert_array_equal(together.outputs[index : index + 1], alone)
     noise = together.outputs - run_float(graph, x)
     assert 0 < np.square(noise).mean() < 0.01 * np.square(together.outputs).mean()
 
@@ -207,3 +212,49 @@ def test_products_with_a_constant_are_layers_with_weights():
     graph = import_module(*MODULES["products"])
     kinds = [node.operator for node in graph.nodes if operators()[node.operator].kind is Kind.MATMUL]
     assert sorted(kinds) == ["einsum", "linear", "linear", "matmul", "matmul", "matmul"]
+
+
+MIXING = {
+    "roll": lambda x: torch.roll(x, 1, 0),
+    "flip": lambda x: torch.flip(x, [0]),
+    "sum": lambda x: x - x.sum(0),
+    "sum of all": lambda x: x / x.sum(),
+    "largest": lambda x: x - x.amax(0),
+    "largest of all": lambda x: x - x.max(),
+    "largest with its place": lambda x: x - x.max(0).values,
+    "deviation": lambda x: x / x.std(0),
+    "norm": lambda x: x / torch.linalg.vector_norm(x, dim=0),
+    "running sum": lambda x: x.cumsum(0),
+    "log-softmax": lambda x: F.log_softmax(x, 0),
+    "first sample": lambda x: x - x[0],
+    "slice of samples": lambda x: x - x[1:2],
+    "chosen sample": lambda x: x - x[torch.tensor([0])],
+    "product of samples": lambda x: x.flatten(1) @ x.flatten(1).T,
+    "sum over samples": lambda x: x.flatten(1).T @ x.flatten(1) + x[:, :1, :1],
+    "einsum": lambda x: torch.einsum("bij,cij->bi", x, x),
+    "outer difference": lambda x: x[:, None] - x[None],
+    "attention over samples": lambda x: F.scaled_dot_product_attention(*[x.transpose(0, 1)] * 3).transpose(0, 1),
+}
+
+
+class Function(nn.Module):
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+
+@pytest.mark.parametrize("name", MIXING)
+def test_steps_that_combine_samples_are_refused(name):
+    with pytest.raises(InputError, match="combines different samples; keep the first axis, the sample, out of it"):
+        import_module(Function(MIXING[name]), SEQUENCES)
+
+
+@pytest.mark.parametrize("layer", [nn.SELU, nn.CELU, nn.Mish, nn.ELU, nn.LeakyReLU, nn.Hardswish])
+def test_activations_in_place(layer):
+    module = nn.Sequential(nn.Linear(8, 4), layer(inplace=True))
+    with torch.no_grad():
+        expected = module(torch.from_numpy(SEQUENCES)).numpy()
+    np.testing.assert_allclose(run_float(import_module(module, SEQUENCES), SEQUENCES), expected, rtol=1e-5, atol=1e-6)
