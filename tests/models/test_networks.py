@@ -11,10 +11,11 @@ import torch
 
 from simhw.errors import InputError
 from simhw.graph.network import Network
-from simhw.models import fashion_resnet, smollm2, tiny_llama
+from simhw.models import efficientnet_lite0, fashion_resnet, minilm, smollm2, tiny_llama
 from simhw.models.weights import ASSETS, stored_tensors
 
 SHIPPED = [fashion_resnet.NETWORK, tiny_llama.NETWORK]
+FETCHED = [efficientnet_lite0.NETWORK, minilm.NETWORK, smollm2.NETWORK]
 SIMPLE_OPS = {
     "aten.adaptive_avg_pool2d.default",
     "aten.add.Tensor",
@@ -50,11 +51,11 @@ def logits(module, inputs, size=32):
         return torch.cat([module(part) for part in torch.from_numpy(inputs).split(size)]).numpy()
 
 
-@pytest.mark.parametrize("network", [*SHIPPED, smollm2.NETWORK], ids=lambda network: network.name)
+@pytest.mark.parametrize("network", [*SHIPPED, *FETCHED], ids=lambda network: network.name)
 def test_description_is_the_first_line_of_the_file(network):
     module = importlib.import_module(f"simhw.models.{network.name}")
     assert module.__doc__.splitlines()[0] == network.description
-    assert network.embedded == (network.name != "smollm2")
+    assert network.embedded == (network in SHIPPED)
 
 
 @pytest.mark.parametrize(("network", "parameters"), [(fashion_resnet.NETWORK, 77_754), (tiny_llama.NETWORK, 1_246_592)])
