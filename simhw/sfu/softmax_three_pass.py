@@ -7,6 +7,7 @@ down. Element i goes to partial sum ``i % 64``; the 64 are then added in their o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,9 +82,9 @@ def _softmax(x: FloatArray, out: FloatArray, constants: NDArray[np.float32], lan
             results[i] *= inverse
 
 
-def compute(rows: FloatArray) -> FloatArray:
-    """Return the softmax of each row of ``(rows, k)``."""
-    out = np.empty_like(rows)
+def compute(rows: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Return the softmax of each row of ``(rows, k)``, in ``out`` where it is given."""
+    out = np.empty_like(rows) if out is None else out
     _softmax(rows, out, CONSTANTS, LANES, -LIMIT)
     return out
 

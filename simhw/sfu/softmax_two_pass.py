@@ -86,9 +86,9 @@ def _softmax(x: FloatArray, out: FloatArray, constants: NDArray[np.float32], lan
         _scale(values, out[row], constants, inverse, n_sum)
 
 
-def compute(rows: FloatArray) -> FloatArray:
-    """Return the softmax of each row of ``(rows, k)``."""
-    out = np.empty_like(rows)
+def compute(rows: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Return the softmax of each row of ``(rows, k)``, in ``out`` where it is given."""
+    out = np.empty_like(rows) if out is None else out
     _softmax(rows, out, CONSTANTS, LANES, np.float32(START))
     return out
 
