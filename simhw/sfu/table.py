@@ -76,7 +76,8 @@ def _value(x: np.float32, table: FloatArray, lines: FloatArray) -> np.float32:
     position = (x + np.float32(END)) * np.float32((len(table) - 1) / (2 * END))
     index = min(int(position), len(table) - 2)
     fraction = position - np.float32(index)
-    return table[index] + fraction * (table[index + 1] - table[index])  # type: ignore[no-any-return]
+    below, above = np.float32(table[index]), np.float32(table[index + 1])
+    return below + fraction * (above - below)
 
 
 @kernel
