@@ -72,7 +72,7 @@ def _value(x: np.float32, table: FloatArray, lines: FloatArray) -> np.float32:
         return x
     if abs(x) >= END:
         slope, offset = lines[int(x > 0)]
-        return offset if slope == 0 else slope * x + offset
+        return np.float32(offset if slope == 0 else slope * x + offset)
     position = (x + np.float32(END)) * np.float32((len(table) - 1) / (2 * END))
     index = min(int(position), len(table) - 2)
     fraction = position - np.float32(index)
