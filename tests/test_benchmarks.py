@@ -51,3 +51,10 @@ def test_networks_are_measured_beside_torch(benchmark, capsys):
     assert (name, datapath) == ("fashion_resnet", "w8a8_int8")
     assert float(ratio) > 0
     assert capsys.readouterr().out == line + "\n"
+
+
+def test_both_softmaxes_are_measured(benchmark):
+    (row,) = benchmark("softmax").rows(lengths=(1 << 10,), rounds=2)
+    assert row["length"] == 1 << 10
+    assert all(row[name] > 0 for name in ("two_pass", "three_pass", "torch"))
+    assert row["over_three_pass"] == row["two_pass"] / row["three_pass"]

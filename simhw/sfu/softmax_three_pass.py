@@ -1,12 +1,13 @@
 """Softmax in three passes: largest value, exponentials and their sum, scaling.
 
 ``y = exp(x - max) * (1 / sum)``. The exponential is the polynomial of :mod:`simhw.sfu.exponential`, zero from 2**-127
-down. Element i goes to partial sum ``i % 16``; the sixteen are then added in their order, beginning with the first.
+down. Element i goes to partial sum ``i % 64``; the 64 are then added in their order, beginning with the first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,8 @@ from simhw.kernel import kernel
 from simhw.sfu.base import Extent, FloatArray, SpecialFunctionUnit, UnitSignal
 from simhw.sfu.exponential import CONSTANTS, LIMIT, exp_pair, fast_pair, fast_power, power
 
-LANES = 16
-"""Partial sums: the float32 lanes of a 512-bit vector."""
+LANES = 64
+"""Partial sums: four vectors of 512 bits, whose latencies overlap."""
 
 
 def definition(row: Sequence[np.float32]) -> list[np.float32]:
@@ -39,48 +40,52 @@ def definition(row: Sequence[np.float32]) -> list[np.float32]:
 
 
 @kernel
-def _softmax(x: FloatArray, out: FloatArray, constants: NDArray[np.float32], lanes: int) -> None:
+def _largest(x: FloatArray, tops: FloatArray) -> int:
+    """Hold the largest value of each lane; return how many values are NaN or plus infinity."""
+    undefined = 0
+    for j in range(x.size):
+        undefined += 0 if x[j] < np.inf else 1
+        tops[j] = max(tops[j], x[j])
+    return undefined
+
+
+@kernel
+def _exponentials(
+    x: FloatArray, out: FloatArray, sums: FloatArray, constants: NDArray[np.float32], largest: Any, lowest: Any
+) -> None:
     e, h, l, c1, c2, c3, c4, c5 = constants  # noqa: E741
+    for j in range(x.size):
+        m, n = fast_pair(max(x[j], lowest) - largest, e, h, l, c1, c2, c3, c4, c5)
+        value = m * fast_power(n)
+        out[j] = value
+        sums[j] += value
+
+
+@kernel
+def _softmax(x: FloatArray, out: FloatArray, constants: NDArray[np.float32], lanes: int, lowest: Any) -> None:
     sums = np.empty(lanes, np.float32)
-    lowest = np.float32(-4194304)
-    length = x.shape[1]
     for row in range(x.shape[0]):
-        undefined = False
+        values, results, undefined = x[row], out[row], 0
         sums[:] = lowest
-        for first in range(0, length - lanes + 1, lanes):
-            for j in range(lanes):
-                value = x[row, first + j]
-                undefined |= not (value < np.inf)
-                sums[j] = max(sums[j], value)
-        for i in range(length - length % lanes, length):
-            undefined |= not (x[row, i] < np.inf)
-            sums[0] = max(sums[0], x[row, i])
+        for first in range(0, values.size, lanes):
+            undefined += _largest(values[first : first + lanes], sums)
         largest = sums.max()
         sums[:] = np.float32(0)
-        for first in range(0, length - lanes + 1, lanes):
-            for j in range(lanes):
-                m, n = fast_pair(max(x[row, first + j], lowest) - largest, e, h, l, c1, c2, c3, c4, c5)
-                value = m * fast_power(n)
-                out[row, first + j] = value
-                sums[j] += value
-        first = length - length % lanes
-        for j in range(length % lanes):
-            m, n = fast_pair(max(x[row, first + j], lowest) - largest, e, h, l, c1, c2, c3, c4, c5)
-            value = m * fast_power(n)
-            out[row, first + j] = value
-            sums[j] += value
+        for first in range(0, values.size, lanes):
+            last = first + lanes
+            _exponentials(values[first:last], results[first:last], sums, constants, largest, lowest)
         total = sums[0]
         for j in range(1, lanes):
             total += sums[j]
         inverse = np.float32(np.nan) if undefined else np.float32(1) / total
-        for i in range(length):
-            out[row, i] *= inverse
+        for i in range(results.size):
+            results[i] *= inverse
 
 
-def compute(rows: FloatArray) -> FloatArray:
-    """Return the softmax of each row of ``(rows, k)``."""
-    out = np.empty_like(rows)
-    _softmax(rows, out, CONSTANTS, LANES)
+def compute(rows: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Return the softmax of each row of ``(rows, k)``, in ``out`` where it is given."""
+    out = np.empty_like(rows) if out is None else out
+    _softmax(rows, out, CONSTANTS, LANES, -LIMIT)
     return out
 
 
@@ -88,7 +93,7 @@ UNIT = SpecialFunctionUnit(
     name="softmax_three_pass",
     description="softmax in float32, three passes: largest value, exponentials, scaling",
     source="M. Dukhan and A. Ablavatski, Two-pass softmax algorithm, arXiv 2001.04438, the three-pass algorithm that "
-    "stores its exponentials; polynomial of XNNPACK. Choices: no fused multiply-add, 16 partial sums",
+    "stores its exponentials; polynomial of XNNPACK. Choices: no fused multiply-add, 64 partial sums",
     function="softmax",
     extent=Extent.ROW,
     definition=definition,

@@ -1,7 +1,7 @@
 """Softmax in two passes: exponentials as mantissa and exponent, so that no pass for the largest value is needed.
 
 Pass 1 sums (m, n) pairs: ``n' = max(n_s, n)``, ``m' = m_s * 2**(n_s - n') + m * 2**(n - n')``. Pass 2 computes the
-pairs again: ``y = (m * (1 / m_s)) * 2**(n - n_s)``. Element i goes to partial sum ``i % 16``; the sixteen are then
+pairs again: ``y = (m * (1 / m_s)) * 2**(n - n_s)``. Element i goes to partial sum ``i % 64``; the 64 are then
 joined in their order, beginning with the first.
 """
 
@@ -18,8 +18,8 @@ from simhw.kernel import kernel
 from simhw.sfu.base import Extent, FloatArray, SpecialFunctionUnit, UnitSignal
 from simhw.sfu.exponential import CONSTANTS, exp_pair, fast_pair, fast_power, power
 
-LANES = 16
-"""Partial sums: the float32 lanes of a 512-bit vector."""
+LANES = 64
+"""Partial sums: four vectors of 512 bits, whose latencies overlap."""
 START = -(2**24)
 """Exponent of an empty sum: below every other, and exact in float32."""
 
@@ -46,43 +46,49 @@ def _join(a: Pair, b: Pair) -> Pair:
 
 
 @kernel
-def _softmax(x: FloatArray, out: FloatArray, constants: NDArray[np.float32], lanes: int, start: Any) -> None:
+def _join_block(x: FloatArray, mantissa: FloatArray, exponent: FloatArray, constants: NDArray[np.float32]) -> int:
+    """Join one value to each partial sum; return how many of them are NaN or plus infinity."""
     e, h, l, c1, c2, c3, c4, c5 = constants  # noqa: E741
+    undefined = 0
+    for j in range(x.size):
+        value = x[j]
+        undefined += 0 if value < np.inf else 1
+        m, n = fast_pair(value, e, h, l, c1, c2, c3, c4, c5)
+        top = max(exponent[j], n)
+        mantissa[j] = mantissa[j] * fast_power(exponent[j] - top) + m * fast_power(n - top)
+        exponent[j] = top
+    return undefined
+
+
+@kernel
+def _scale(x: FloatArray, out: FloatArray, constants: NDArray[np.float32], inverse: Any, exponent: Any) -> None:
+    e, h, l, c1, c2, c3, c4, c5 = constants  # noqa: E741
+    for i in range(x.size):
+        m, n = fast_pair(x[i], e, h, l, c1, c2, c3, c4, c5)
+        out[i] = (m * inverse) * fast_power(n - exponent)
+
+
+@kernel
+def _softmax(x: FloatArray, out: FloatArray, constants: NDArray[np.float32], lanes: int, start: Any) -> None:
     mantissa, exponent = np.empty(lanes, np.float32), np.empty(lanes, np.float32)
-    length = x.shape[1]
     for row in range(x.shape[0]):
         mantissa[:], exponent[:] = np.float32(0), start
-        undefined = False
-        for first in range(0, length - lanes + 1, lanes):
-            for j in range(lanes):
-                value = x[row, first + j]
-                undefined |= not (value < np.inf)
-                m, n = fast_pair(value, e, h, l, c1, c2, c3, c4, c5)
-                top = max(exponent[j], n)
-                mantissa[j] = mantissa[j] * fast_power(exponent[j] - top) + m * fast_power(n - top)
-                exponent[j] = top
-        first = length - length % lanes
-        for j in range(length % lanes):
-            value = x[row, first + j]
-            undefined |= not (value < np.inf)
-            m, n = fast_pair(value, e, h, l, c1, c2, c3, c4, c5)
-            top = max(exponent[j], n)
-            mantissa[j] = mantissa[j] * fast_power(exponent[j] - top) + m * fast_power(n - top)
-            exponent[j] = top
+        values, undefined = x[row], 0
+        for first in range(0, values.size, lanes):
+            block = values[first : first + lanes]
+            undefined += _join_block(block, mantissa, exponent, constants)
         m_sum, n_sum = mantissa[0], exponent[0]
         for j in range(1, lanes):
             top = max(n_sum, exponent[j])
             m_sum = m_sum * fast_power(n_sum - top) + mantissa[j] * fast_power(exponent[j] - top)
             n_sum = top
         inverse = np.float32(np.nan) if undefined else np.float32(1) / m_sum
-        for i in range(length):
-            m, n = fast_pair(x[row, i], e, h, l, c1, c2, c3, c4, c5)
-            out[row, i] = (m * inverse) * fast_power(n - n_sum)
+        _scale(values, out[row], constants, inverse, n_sum)
 
 
-def compute(rows: FloatArray) -> FloatArray:
-    """Return the softmax of each row of ``(rows, k)``."""
-    out = np.empty_like(rows)
+def compute(rows: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Return the softmax of each row of ``(rows, k)``, in ``out`` where it is given."""
+    out = np.empty_like(rows) if out is None else out
     _softmax(rows, out, CONSTANTS, LANES, np.float32(START))
     return out
 
@@ -91,7 +97,7 @@ UNIT = SpecialFunctionUnit(
     name="softmax_two_pass",
     description="softmax in float32, two passes over (mantissa, exponent) pairs",
     source="M. Dukhan and A. Ablavatski, Two-pass softmax algorithm, arXiv 2001.04438; polynomial of XNNPACK's "
-    "f32-raddextexp. Choices: no fused multiply-add, 16 partial sums",
+    "f32-raddextexp. Choices: no fused multiply-add, 64 partial sums",
     function="softmax",
     extent=Extent.ROW,
     definition=definition,

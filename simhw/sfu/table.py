@@ -72,13 +72,12 @@ def _value(x: np.float32, table: FloatArray, lines: FloatArray) -> np.float32:
         return x
     if abs(x) >= END:
         slope, offset = lines[int(x > 0)]
-        tail: np.float32 = offset if slope == 0 else slope * x + offset
-        return tail
+        return np.float32(offset if slope == 0 else slope * x + offset)
     position = (x + np.float32(END)) * np.float32((len(table) - 1) / (2 * END))
     index = min(int(position), len(table) - 2)
     fraction = position - np.float32(index)
-    result: np.float32 = table[index] + fraction * (table[index + 1] - table[index])
-    return result
+    below, above = np.float32(table[index]), np.float32(table[index + 1])
+    return below + fraction * (above - below)
 
 
 @kernel
