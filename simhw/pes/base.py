@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from simhw.costs import CostTable, Part, Register, Shared
 from simhw.errors import InputError
 from simhw.formats import get_element_format
+from simhw.signals import Signal
 
 Product = Callable[[int, int], Fraction]
 """``(activation code, weight code)`` -> exact value of the product; raises InputError for NaN and
@@ -78,21 +79,6 @@ class DequantizationParts:
     zero_point: tuple[Part, ...] = ()
     activation_sum: tuple[Part, ...] = ()
     output: tuple[Part, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Signal:
-    """A signal inside a PE, and why it is as wide as it is.
-
-    Attributes:
-        name: what it carries.
-        bits: width.
-        worst_case: the case that needs all of them, as a phrase.
-    """
-
-    name: str
-    bits: int
-    worst_case: str
 
 
 @dataclass(frozen=True, kw_only=True)

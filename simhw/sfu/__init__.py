@@ -7,7 +7,7 @@ import pkgutil
 from functools import cache
 
 from simhw.errors import InputError, unknown_name
-from simhw.sfu.base import Extent, SpecialFunctionUnit, UnitSignal
+from simhw.sfu.base import Extent, Signal, SpecialFunctionUnit
 from simhw.sfu.narrow import with_format
 
 _SHARED = frozenset({"base", "exponential", "narrow", "table"})
@@ -16,7 +16,7 @@ _SHARED = frozenset({"base", "exponential", "narrow", "table"})
 JOINT = "_in_"
 """``softmax_two_pass_in_bf16``: the unit with its input and its output rounded to a format."""
 
-__all__ = ["Extent", "SpecialFunctionUnit", "UnitSignal", "get_unit", "unit_names"]
+__all__ = ["Extent", "Signal", "SpecialFunctionUnit", "get_unit", "unit_names"]
 
 
 def unit_names() -> list[str]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from simhw.costs import VectorWork
 from simhw.errors import InputError
+from simhw.signals import Signal
 
 FloatArray = NDArray[np.float32]
 Definition = Callable[[Sequence[Any]], list[Any]]
@@ -35,21 +36,6 @@ class Extent(enum.Enum):
     """On one value."""
     ROW = "row"
     """On all values of its row."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class UnitSignal:
-    """A signal inside a unit, and why it is as wide as it is.
-
-    Attributes:
-        name: what it carries.
-        bits: width.
-        worst_case: the case that needs all of them, as a phrase.
-    """
-
-    name: str
-    bits: int
-    worst_case: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +69,7 @@ class SpecialFunctionUnit:
     definition: Definition = field(repr=False)
     kernel: Kernel = field(repr=False)
     longest_row: int | None = None
-    signals: tuple[UnitSignal, ...]
+    signals: tuple[Signal, ...]
     work: VectorWork
 
     def apply(self, rows: FloatArray) -> FloatArray:
@@ -124,4 +110,4 @@ def code_range(integer_format: str) -> tuple[int, int]:
     return -(1 << bits - 1), (1 << bits - 1) - 1
 
 
-__all__ = ["Extent", "SpecialFunctionUnit", "UnitSignal", "code_range"]
+__all__ = ["Extent", "Signal", "SpecialFunctionUnit", "code_range"]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from simhw.costs import VectorWork
 from simhw.kernel import kernel
-from simhw.sfu.base import Extent, SpecialFunctionUnit, UnitSignal
+from simhw.sfu.base import Extent, Signal, SpecialFunctionUnit
 
 SCALE = 2.0**-11
 A, B, ROOT = -0.2888, -1.769, 1.4142
@@ -71,10 +71,10 @@ UNIT = SpecialFunctionUnit(
     definition=definition,
     kernel=compute,
     signals=(
-        UnitSignal(name="step", bits=14, worst_case=f"b = {LINEAR:,} at 0"),
-        UnitSignal(name="polynomial", bits=26, worst_case=f"c = {CONSTANT:,} from -b on"),
-        UnitSignal(name="erf", bits=12, worst_case=f"c / 2^14, {CONSTANT >> DROP:,} and its negative"),
-        UnitSignal(name="result", bits=28, worst_case=f"32,767 x ({CONSTANT >> DROP:,} + {ONE:,})"),
+        Signal(name="step", bits=14, worst_case=f"b = {LINEAR:,} at 0"),
+        Signal(name="polynomial", bits=26, worst_case=f"c = {CONSTANT:,} from -b on"),
+        Signal(name="erf", bits=12, worst_case=f"c / 2^14, {CONSTANT >> DROP:,} and its negative"),
+        Signal(name="result", bits=28, worst_case=f"32,767 x ({CONSTANT >> DROP:,} + {ONE:,})"),
     ),
     # Compare, + b, + c, + 1; the square, the product. Integers as floats.
     work=VectorWork(adds=4, multiplies=2),

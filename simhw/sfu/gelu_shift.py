@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from simhw.costs import VectorWork
 from simhw.kernel import kernel
-from simhw.sfu.base import Extent, SpecialFunctionUnit, UnitSignal
+from simhw.sfu.base import Extent, Signal, SpecialFunctionUnit
 from simhw.sfu.softmax_ivit import fast_exponential, shift_exponential
 
 SCALE = 2.0**-4
@@ -74,12 +74,12 @@ UNIT = SpecialFunctionUnit(
     definition=definition,
     kernel=compute,
     signals=(
-        UnitSignal(name="difference", bits=17, worst_case="-32768 - 32767"),
-        UnitSignal(name="exponential", bits=27, worst_case="10 * 2^23 = 83,886,080 at 0"),
-        UnitSignal(name="sum", bits=28, worst_case="twice that, where the largest value is 0"),
-        UnitSignal(name="factor", bits=5, worst_case="(2^31 - 1) / (10 * 2^23 + 10) = 25"),
-        UnitSignal(name="sigmoid", bits=7, worst_case="25 * 10 * 2^23 / 2^24 = 125"),
-        UnitSignal(name="result", bits=23, worst_case="-32768 x 127, the widest sigmoid of 7 bits"),
+        Signal(name="difference", bits=17, worst_case="-32768 - 32767"),
+        Signal(name="exponential", bits=27, worst_case="10 * 2^23 = 83,886,080 at 0"),
+        Signal(name="sum", bits=28, worst_case="twice that, where the largest value is 0"),
+        Signal(name="factor", bits=5, worst_case="(2^31 - 1) / (10 * 2^23 + 10) = 25"),
+        Signal(name="sigmoid", bits=7, worst_case="25 * 10 * 2^23 / 2^24 = 125"),
+        Signal(name="result", bits=23, worst_case="-32768 x 127, the widest sigmoid of 7 bits"),
     ),
     # Compare; difference, 2 for log2(e), clamp, r, - x0, sum; quotient by x0, factor, sigmoid, product.
     work=VectorWork(adds=8, multiplies=4, passes=2),

@@ -9,7 +9,7 @@ import numpy as np
 
 from simhw.costs import VectorWork
 from simhw.kernel import kernel
-from simhw.sfu.base import Extent, FloatArray, SpecialFunctionUnit, UnitSignal
+from simhw.sfu.base import Extent, FloatArray, Signal, SpecialFunctionUnit
 
 SIXTH = np.float32(1 / 6)
 
@@ -43,6 +43,6 @@ UNIT = SpecialFunctionUnit(
     extent=Extent.ELEMENT,
     definition=definition,
     kernel=compute,
-    signals=(UnitSignal(name="gate", bits=32, worst_case="float32, 0 to 6"),),
+    signals=(Signal(name="gate", bits=32, worst_case="float32, 0 to 6"),),
     work=VectorWork(adds=3, multiplies=2),
 )

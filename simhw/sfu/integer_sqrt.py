@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from simhw.costs import VectorWork
 from simhw.kernel import kernel
-from simhw.sfu.base import Extent, SpecialFunctionUnit, UnitSignal
+from simhw.sfu.base import Extent, Signal, SpecialFunctionUnit
 
 
 def root(n: int) -> int:
@@ -75,9 +75,9 @@ UNIT = SpecialFunctionUnit(
     definition=definition,
     kernel=compute,
     signals=(
-        UnitSignal(name="estimate", bits=17, worst_case="2^16, where n has 31 bits"),
-        UnitSignal(name="quotient", bits=16, worst_case="46,340 at the root of 2^31 - 1"),
-        UnitSignal(name="result", bits=16, worst_case="46,340, of 2^31 - 1"),
+        Signal(name="estimate", bits=17, worst_case="2^16, where n has 31 bits"),
+        Signal(name="quotient", bits=16, worst_case="46,340 at the root of 2^31 - 1"),
+        Signal(name="result", bits=16, worst_case="46,340, of 2^31 - 1"),
     ),
     # Five iterations, the most for 31 bits (counted in the tests): a sum, a comparison and a division each.
     work=VectorWork(adds=2 * 5, multiplies=5),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from simhw.costs import VectorWork
 from simhw.kernel import kernel
-from simhw.sfu.base import Extent, SpecialFunctionUnit, UnitSignal
+from simhw.sfu.base import Extent, Signal, SpecialFunctionUnit
 
 SCALE = 2.0**-8
 A, B = 0.35815147, 0.96963238
@@ -93,13 +93,13 @@ UNIT = SpecialFunctionUnit(
     kernel=compute,
     longest_row=1 << 16,
     signals=(
-        UnitSignal(name="difference", bits=17, worst_case="-32768 - 32767"),
-        UnitSignal(name="polynomial", bits=18, worst_case=f"c = {CONSTANT:,} at r = 0, never negative"),
-        UnitSignal(name="requantization product", bits=49, worst_case="c times a 31-bit multiplier"),
-        UnitSignal(name="exponential", bits=15, worst_case="exp(0) = 32,767"),
-        UnitSignal(name="sum", bits=31, worst_case="65,536 times 32,767"),
-        UnitSignal(name="factor", bits=18, worst_case="2^32 / 32,767 = 131,076, one element in the row"),
-        UnitSignal(name="result", bits=9, worst_case="256, where one exponential is nearly the whole sum"),
+        Signal(name="difference", bits=17, worst_case="-32768 - 32767"),
+        Signal(name="polynomial", bits=18, worst_case=f"c = {CONSTANT:,} at r = 0, never negative"),
+        Signal(name="requantization product", bits=49, worst_case="c times a 31-bit multiplier"),
+        Signal(name="exponential", bits=15, worst_case="exp(0) = 32,767"),
+        Signal(name="sum", bits=31, worst_case="65,536 times 32,767"),
+        Signal(name="factor", bits=18, worst_case="2^32 / 32,767 = 131,076, one element in the row"),
+        Signal(name="result", bits=9, worst_case="256, where one exponential is nearly the whole sum"),
     ),
     # Compare; difference, clamp, r + b, + c, z x0, sum; quotient, z x0, r (r + b), m; the factor. Integers as floats.
     work=VectorWork(adds=8, multiplies=5, passes=3),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from simhw.costs import VectorWork
 from simhw.kernel import kernel
-from simhw.sfu.base import Extent, SpecialFunctionUnit, UnitSignal
+from simhw.sfu.base import Extent, Signal, SpecialFunctionUnit
 
 SCALE = 2.0**-4
 X0 = floor(-1 / SCALE)
@@ -86,12 +86,12 @@ UNIT = SpecialFunctionUnit(
     kernel=compute,
     longest_row=1 << 12,
     signals=(
-        UnitSignal(name="difference", bits=17, worst_case="-32768 - 32767"),
-        UnitSignal(name="difference by log2(e)", bits=18, worst_case="-65,535 - 32,768 + 4,096 = -94,207"),
-        UnitSignal(name="exponential", bits=20, worst_case="16 * 2^15 = 2^19 at 0"),
-        UnitSignal(name="sum", bits=31, worst_case="4,096 times 2^19 saturates at 2^31 - 1"),
-        UnitSignal(name="factor", bits=12, worst_case="(2^31 - 1) / 2^19 = 4,095, one element in the row"),
-        UnitSignal(name="result", bits=7, worst_case="127, where one exponential is nearly the whole sum"),
+        Signal(name="difference", bits=17, worst_case="-32768 - 32767"),
+        Signal(name="difference by log2(e)", bits=18, worst_case="-65,535 - 32,768 + 4,096 = -94,207"),
+        Signal(name="exponential", bits=20, worst_case="16 * 2^15 = 2^19 at 0"),
+        Signal(name="sum", bits=31, worst_case="4,096 times 2^19 saturates at 2^31 - 1"),
+        Signal(name="factor", bits=12, worst_case="(2^31 - 1) / 2^19 = 4,095, one element in the row"),
+        Signal(name="result", bits=7, worst_case="127, where one exponential is nearly the whole sum"),
     ),
     # Compare; difference, 2 for log2(e), clamp, r, - x0, sum; quotient by shift (a choice of x0), the factor.
     work=VectorWork(adds=8, multiplies=1, passes=3),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from simhw.costs import VectorWork
 from simhw.kernel import kernel
-from simhw.sfu.base import Extent, FloatArray, SpecialFunctionUnit, UnitSignal
+from simhw.sfu.base import Extent, FloatArray, Signal, SpecialFunctionUnit
 from simhw.sfu.exponential import CONSTANTS, LIMIT, exp_pair, fast_pair, fast_power, power
 
 LANES = 64
@@ -99,8 +99,8 @@ UNIT = SpecialFunctionUnit(
     definition=definition,
     kernel=compute,
     signals=(
-        UnitSignal(name="exponential", bits=32, worst_case="float32, 0 to 1"),
-        UnitSignal(name="sum", bits=32, worst_case="float32, up to the row's length"),
+        Signal(name="exponential", bits=32, worst_case="float32, 0 to 1"),
+        Signal(name="sum", bits=32, worst_case="float32, up to the row's length"),
     ),
     # Compare; subtract, round, 2 subtractions, degree 5, sum; 3 + 5 + 1 products; the scaling.
     work=VectorWork(adds=11, multiplies=10, passes=3),

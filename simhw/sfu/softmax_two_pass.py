@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from simhw.costs import VectorWork
 from simhw.kernel import kernel
-from simhw.sfu.base import Extent, FloatArray, SpecialFunctionUnit, UnitSignal
+from simhw.sfu.base import Extent, FloatArray, Signal, SpecialFunctionUnit
 from simhw.sfu.exponential import CONSTANTS, exp_pair, fast_pair, fast_power, power
 
 LANES = 64
@@ -103,9 +103,9 @@ UNIT = SpecialFunctionUnit(
     definition=definition,
     kernel=compute,
     signals=(
-        UnitSignal(name="mantissa", bits=32, worst_case="float32, 0.7 to 1.42"),
-        UnitSignal(name="exponent", bits=24, worst_case="scores at the limit 2^22 have n = +-6,051,102"),
-        UnitSignal(name="sum", bits=56, worst_case="float32 mantissa, up to 1.42 times the row's length, and exponent"),
+        Signal(name="mantissa", bits=32, worst_case="float32, 0.7 to 1.42"),
+        Signal(name="exponent", bits=24, worst_case="scores at the limit 2^22 have n = +-6,051,102"),
+        Signal(name="sum", bits=56, worst_case="float32 mantissa, up to 1.42 times the row's length, and exponent"),
     ),
     # Twice: argument reduction (round, 2 subtractions; 3 products), degree 5. Pass 1: compare, 2 differences, add;
     # 2 products. Pass 2: difference; 2 products.

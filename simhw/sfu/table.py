@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from simhw.costs import VectorWork
 from simhw.errors import InputError
 from simhw.kernel import kernel
-from simhw.sfu.base import Extent, FloatArray, SpecialFunctionUnit, UnitSignal
+from simhw.sfu.base import Extent, FloatArray, Signal, SpecialFunctionUnit
 
 END = 8
 ENTRIES = 64
@@ -58,9 +58,9 @@ def table_unit(
         definition=definition,
         kernel=compute,
         signals=(
-            UnitSignal(name="index", bits=max(1, (entries - 1).bit_length()), worst_case=f"{entries - 1} below 8"),
-            UnitSignal(name="entry", bits=32, worst_case="float32"),
-            UnitSignal(name="fraction", bits=32, worst_case="float32, 0 up to 1"),
+            Signal(name="index", bits=max(1, (entries - 1).bit_length()), worst_case=f"{entries - 1} below 8"),
+            Signal(name="entry", bits=32, worst_case="float32"),
+            Signal(name="fraction", bits=32, worst_case="float32, 0 up to 1"),
         ),
         # x + 8, fraction, difference (or stored beside the entry), sum; the scaling and the product.
         work=VectorWork(adds=4, multiplies=2),
