@@ -22,7 +22,7 @@ from simhw.layer_files import NamedLayer
 from simhw.layer_plan import ArraySettings, LayerPlan, plan_layer
 from simhw.memory import TRAFFIC_PARTS, Memory, Precision, traffic_bits
 from simhw.pes import Dequantization, Dequantizers, ProcessingElement, get_pe
-from simhw.pes.price import price
+from simhw.pes.price import leakage_nw, price
 
 ENERGY_PARTS = (
     "multiply",
@@ -226,10 +226,9 @@ def energy_pj(
 def leakage_pj(
     cycles: int, array: ArraySettings, precision: Precision, pe: ProcessingElement, table: CostTable, clock_mhz: float
 ) -> float:
-    """Return what the PEs of an array leak meanwhile, in picojoules; 0 where the technology does not state it.
+    """Return what the PEs of an array leak meanwhile, in picojoules; 0 where nothing synthesised stands for them.
 
     Nanowatts times microseconds are femtojoules.
     """
     width = pe.fixed_accumulator_bits or max(precision.accumulator_bits, pe.least_accumulator_bits)
-    each = table.pe_leakage_nw(pe.name, width)
-    return 0.0 if each is None else each * array.rows * array.columns * cycles / clock_mhz * 1e-3
+    return leakage_nw(pe, table, width) * array.rows * array.columns * cycles / clock_mhz * 1e-3

@@ -154,10 +154,6 @@ class CostTable:
             for entry in found or self._entries("sram_read", Quantity.ENERGY)
         )
 
-    def pe_leakage_nw(self, pe: str, accumulator_bits: int) -> float | None:  # noqa: ARG002
-        """Return the leakage of one PE in nanowatts, None where the technology does not state it."""
-        return None
-
     def dram_kinds(self) -> tuple[str, ...]:
         """Return the kinds of DRAM that the table prices."""
         return tuple(str(dict(entry.size)["kind"]) for entry in self._entries("dram", Quantity.ENERGY))

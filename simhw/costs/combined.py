@@ -100,11 +100,6 @@ class CombinedTable(CostTable):
             energy_pj=entry.energy_pj_per_mac + extra * self.gates.energy_pj(bit),
         )
 
-    def pe_leakage_nw(self, pe: str, accumulator_bits: int) -> float | None:
-        """Return the leakage of one lane of a synthesised PE in nanowatts, None where it has no entry."""
-        entry = default_structure(self.synthesis, pe, accumulator_bits)
-        return None if entry is None else entry.leakage_nw / entry.lanes
-
 
 def default_structure(synthesis: SynthesisTable, pe: str, accumulator_bits: int) -> SynthesisedPE | None:
     """Return the first structure of the PE at the nearest width, None where it was not synthesised."""

@@ -84,7 +84,17 @@ def price(pe: ProcessingElement, table: CostTable, accumulator_bits: int) -> Pri
 
 def whole_pe(pe: ProcessingElement, table: CostTable, accumulator_bits: int) -> WholePE | None:
     """Return what stands for ``pe`` in a technology with synthesised PEs; None where nothing does."""
-    if not isinstance(table, CombinedTable) or pe.weight_cycles is not None:
+    return None if pe.weight_cycles is not None else _synthesised(pe, table, accumulator_bits)
+
+
+def leakage_nw(pe: ProcessingElement, table: CostTable, accumulator_bits: int) -> float:
+    """Return the leakage of one PE (one lane of a block) in nanowatts: 0 where nothing synthesised stands for it."""
+    whole = _synthesised(pe, table, accumulator_bits)
+    return 0.0 if whole is None else whole.entry.leakage_nw / whole.entry.lanes
+
+
+def _synthesised(pe: ProcessingElement, table: CostTable, accumulator_bits: int) -> WholePE | None:
+    if not isinstance(table, CombinedTable):
         return None
     found = (table.whole_pe(name, accumulator_bits) for name in _circuits(pe))
     return next((whole for whole in found if whole is not None), None)

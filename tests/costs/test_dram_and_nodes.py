@@ -14,13 +14,15 @@ import simhw.cli
 from simhw.arrays import Gemm
 from simhw.cost_settings import CostSettings
 from simhw.cost_table import cost_rows
-from simhw.costs import load_table
+from simhw.costs import CombinedTable, load_table
 from simhw.costs.base import Quantity
 from simhw.costs.dram import dram_kinds, read_dram
 from simhw.costs.sram import between, power_law
 from simhw.costs.stillmaker import AREA, ENERGY, area_factor, energy_factor
 from simhw.errors import InputError
 from simhw.layer_files import NamedLayer
+from simhw.pes import get_pe
+from simhw.pes.price import leakage_nw
 
 LAYERS = [NamedLayer(name="x", layer=Gemm(m=64, n=64, k=64))]
 
@@ -143,12 +145,21 @@ def test_the_error_of_a_fit_is_over_its_points():
     assert power_law([(8, 1.0)]) is None
 
 
+def test_a_pe_leaks_as_the_circuit_that_stands_for_it():
+    table = load_table("asap7_7nm_synthesised_mixed")
+    assert isinstance(table, CombinedTable)
+    for name, circuit in (("mixpe_w4a8_progressive", "mixpe_w4a8"), ("w4a8_dequantize_first", "int8_mac")):
+        pe, own = get_pe(name), get_pe(circuit)
+        assert leakage_nw(pe, table, 32) == leakage_nw(own, table, 32) > 0
+    assert leakage_nw(get_pe("int8_mac"), load_table("horowitz_45nm"), 32) == 0
+
+
 def test_leakage_is_power_times_time():
     """Nanowatts of each PE, for as long as the layer takes; no leakage where the technology states none."""
     name = "asap7_7nm_synthesised_mixed"
     slow, fast = (cost_rows(LAYERS, CostSettings(technology=name, clock_mhz=mhz))[0] for mhz in (100.0, 400.0))
-    each = load_table(name).pe_leakage_nw("int8_mac", 32)
-    assert each is not None
+    each = leakage_nw(get_pe("int8_mac"), load_table(name), 32)
+    assert each > 0
     seconds = Fraction(slow["total_cycles"]) / 100_000_000
     joules = each * 1e-9 * 32 * 32 * float(seconds)
     assert slow["energy_leakage_pj"] == pytest.approx(joules * 1e12)
