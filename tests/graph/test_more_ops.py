@@ -126,7 +126,6 @@ EXACT: dict[str, Draw] = {
     "clamp_min": lambda rng: (floats(rng), -0.5),
     "minimum": two_whole,
     "maximum": two_whole,
-    "max_pool1d": lambda rng: (floats(rng, 2, 3, 9), [3], [2], [1]),
     "upsample_nearest": lambda rng: (floats(rng, 2, 3, 4, 5), None, [2.0, 3.0]),
     "leaky_relu": lambda rng: (floats(rng), 0.125),
     "prelu": lambda rng: (floats(rng), floats(rng, 4)),
@@ -166,7 +165,6 @@ ROUNDED: dict[str, Draw] = {
     "std": lambda rng: (floats(rng), [-1], bool(rng.integers(2)), bool(rng.integers(2))),
     "vector_norm": lambda rng: (floats(rng), [1, 2, 3, np.inf][int(rng.integers(4))], [-1], bool(rng.integers(2))),
     "log_sum_exp": lambda rng: (floats(rng), [0, -1], bool(rng.integers(2))),
-    "average_pool": lambda rng: (floats(rng, 2, 3, 7, 8), [3, 2], [2, 1], [1, 0], False, bool(rng.integers(2))),
     "upsample_bilinear": lambda rng: (floats(rng, 2, 3, 4, 5), None, bool(rng.integers(2)), [2.0, 3.0]),
     "group_norm": lambda rng: (floats(rng, 2, 6, 3, 4), 3, floats(rng, 6), floats(rng, 6)),
     "instance_norm": lambda rng: (

@@ -228,6 +228,12 @@ ORACLES: dict[str, Oracle] = {
         ),
         torch=lambda x, kernel, stride, padding: F.max_pool2d(x, list(kernel), list(stride) or None, list(padding)),
     ),
+    "max_pool1d": Oracle(draw=lambda rng: (values(rng, 2, 3, 9), (3,), (2,), (1,)), torch=F.max_pool1d),
+    "average_pool": Oracle(
+        draw=lambda rng: (values(rng, 2, 3, 7, 8), (3, 2), (2, 1), (1, 0), False, bool(rng.integers(2))),
+        torch=F.avg_pool2d,
+        bound=lambda x, *_: 8 * EPSILON * np.abs(x).max(),
+    ),
     "rms_norm": Oracle(
         draw=lambda rng: (*norm_arguments(rng)[:3], 1e-6),
         torch=F.rms_norm,

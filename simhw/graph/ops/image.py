@@ -1,51 +1,13 @@
-"""Means over windows, larger images, and norms over groups of channels."""
+"""Larger images, and norms over groups of channels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from simhw.errors import InputError
 from simhw.graph.base import FloatArray, Kind, Operator, VectorWork
-from simhw.graph.ops.pooling import max_pool
-
-
-def average_pool(
-    x: FloatArray,
-    kernel_size: Sequence[int],
-    stride: Sequence[int] = (),
-    padding: Sequence[int] = (0, 0),
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-    divisor_override: int | None = None,
-) -> FloatArray:
-    """Return the mean of each window."""
-    if ceil_mode:
-        raise InputError("average pooling with ceil_mode is not supported; use floor mode")
-    kernel = tuple(kernel_size) * (2 // len(kernel_size))
-    step = tuple(stride) * (2 // len(stride)) if len(stride) else kernel
-    pad = tuple(padding) * (2 // len(padding))
-    edges = ((0, 0),) * (x.ndim - 2) + ((pad[0], pad[0]), (pad[1], pad[1]))
-
-    def sums(values: FloatArray) -> FloatArray:
-        windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, edges), kernel, axis=(-2, -1))
-        found: FloatArray = windows[..., :: step[0], :: step[1], :, :].sum(axis=(-2, -1), dtype=np.float32)
-        return found
-
-    count = np.float32(kernel[0] * kernel[1] if divisor_override is None else divisor_override)
-    if count_include_pad or divisor_override is not None:
-        return sums(x) / count
-    return sums(x) / sums(np.ones_like(x))
-
-
-def max_pool1d(x: FloatArray, kernel_size: Sequence[int], stride: Sequence[int] = (), *rest: Any) -> FloatArray:
-    """Return the largest value of each window along the last axis."""
-    padding = tuple(rest[0]) if rest else (0,)
-    step = tuple(stride) or tuple(kernel_size)
-    wide = max_pool(x[..., None, :], (1, *kernel_size), (1, *step), (0, *padding))
-    return wide[..., 0, :]
 
 
 def _sizes(x: FloatArray, size: Sequence[int] | None, factors: Sequence[float] | None) -> tuple[int, int]:
@@ -120,20 +82,6 @@ def instance_norm(
 
 _NORM = VectorWork(adds=3, multiplies=3, passes=3)
 OPERATORS = (
-    Operator(
-        name="average_pool",
-        aten=("avg_pool2d.default",),
-        reference=average_pool,
-        kind=Kind.VECTOR,
-        work=VectorWork(adds=1),
-    ),
-    Operator(
-        name="max_pool1d",
-        aten=("max_pool1d.default",),
-        reference=max_pool1d,
-        kind=Kind.VECTOR,
-        work=VectorWork(adds=1),
-    ),
     Operator(name="upsample_nearest", aten=("upsample_nearest2d.vec",), reference=upsample_nearest, kind=Kind.MOVE),
     Operator(
         name="upsample_bilinear",

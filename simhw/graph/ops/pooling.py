@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -33,13 +34,53 @@ def max_pool(
     """Return the largest value of each window."""
     if ceil_mode or tuple(dilation) not in ((1, 1), (1,)):
         raise InputError("max pooling with ceil_mode or dilation is not supported; use floor mode without dilation")
-    kernel = tuple(kernel_size) * (2 // len(kernel_size))
-    step = tuple(stride) * (2 // len(stride)) if len(stride) else kernel
-    pad = tuple(padding) * (2 // len(padding))
+    return np.asarray(_windows(x, kernel_size, stride, padding, -np.inf).max(axis=(-2, -1)), np.float32)
+
+
+def max_pool1d(x: FloatArray, kernel_size: Sequence[int], stride: Sequence[int] = (), *rest: Any) -> FloatArray:
+    """Return the largest value of each window along the last axis."""
+    padding = tuple(rest[0]) if rest else (0,)
+    step = tuple(stride) or tuple(kernel_size)
+    wide = max_pool(x[..., None, :], (1, *kernel_size), (1, *step), (0, *padding))
+    return wide[..., 0, :]
+
+
+def average_pool(
+    x: FloatArray,
+    kernel_size: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: Sequence[int] = (0, 0),
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> FloatArray:
+    """Return the mean of each window."""
+    if ceil_mode:
+        raise InputError("average pooling with ceil_mode is not supported; use floor mode")
+
+    def sums(values: FloatArray) -> FloatArray:
+        return np.asarray(_windows(values, kernel_size, stride, padding, 0).sum(axis=(-2, -1), dtype=np.float32))
+
+    if divisor_override is not None:
+        return sums(x) / np.float32(divisor_override)
+    if count_include_pad:
+        return sums(x) / np.float32(np.prod(_pair(kernel_size)))
+    return sums(x) / sums(np.ones_like(x))
+
+
+def _windows(
+    x: FloatArray, kernel_size: Sequence[int], stride: Sequence[int], padding: Sequence[int], border: float
+) -> FloatArray:
+    """Return ``(..., rows, columns, *kernel)``: the windows of the two last axes, those beyond the edge of ``border``."""
+    kernel, pad = _pair(kernel_size), _pair(padding)
+    step = _pair(stride) if len(stride) else kernel
     edges = ((0, 0),) * (x.ndim - 2) + ((pad[0], pad[0]), (pad[1], pad[1]))
-    padded = np.pad(x, edges, constant_values=-np.inf)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(-2, -1))
-    return np.asarray(windows[..., :: step[0], :: step[1], :, :].max(axis=(-2, -1)), np.float32)
+    padded = np.pad(x, edges, constant_values=border)
+    return np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(-2, -1))[..., :: step[0], :: step[1], :, :]
+
+
+def _pair(sizes: Sequence[int]) -> tuple[int, ...]:
+    return tuple(sizes) * (2 // len(sizes))
 
 
 OPERATORS = (
@@ -54,6 +95,20 @@ OPERATORS = (
         name="max_pool",
         aten=("max_pool2d.default",),
         reference=max_pool,
+        kind=Kind.VECTOR,
+        work=VectorWork(adds=1),
+    ),
+    Operator(
+        name="average_pool",
+        aten=("avg_pool2d.default",),
+        reference=average_pool,
+        kind=Kind.VECTOR,
+        work=VectorWork(adds=1),
+    ),
+    Operator(
+        name="max_pool1d",
+        aten=("max_pool1d.default",),
+        reference=max_pool1d,
         kind=Kind.VECTOR,
         work=VectorWork(adds=1),
     ),
