@@ -9,46 +9,25 @@ import pytest
 from simhw.costs.published_loader import load_published_model
 from simhw.costs.published_model import DequantizationLayers
 from simhw.published_cost import PublishedCost, layers_of, published_cost
+from simhw.reports.mixpe_published import CYCLES, ENERGY, NETWORKS
 
 MODEL = load_published_model("mixpe_artifact")
-NETWORKS = ("vit_b", "vit_h", "opt_6_7b", "llama_2_13b")
-
-# results/mixpe_res.csv of the simulator published with MixPE, normalised to FP16; OLAccel from the last run there that
-# has it, whose other columns are the same.
-PUBLISHED_CYCLES = {
-    "mixpe_w4a8": (0.15, 0.12, 0.10, 0.10),
-    "ant": (0.61, 0.47, 0.40, 0.40),
-    "olaccel": (0.57, 0.39, 0.29, 0.29),
-    "bitfusion": (0.70, 0.67, 0.68, 0.68),
-    "int8": (0.82, 0.82, 0.86, 0.86),
-    "mixpe_w4a16": (0.53, 0.32, 0.19, 0.19),
-    "fp16": (1.0, 1.0, 1.0, 1.0),
-}
-PUBLISHED_ENERGY = {
-    "mixpe_w4a8": (0.26, 0.18, 0.14, 0.14),
-    "ant": (0.39, 0.30, 0.25, 0.25),
-    "olaccel": (0.36, 0.24, 0.19, 0.19),
-    "bitfusion": (0.48, 0.43, 0.43, 0.43),
-    "int8": (0.51, 0.50, 0.49, 0.51),
-    "mixpe_w4a16": (0.53, 0.32, 0.22, 0.22),
-    "fp16": (1.0, 1.0, 1.0, 1.0),
-}
 
 
 def cost(design: str, network: str, **changes: object) -> PublishedCost:
     return published_cost(MODEL, replace(MODEL.design(design), **changes), MODEL.network(network))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("design", PUBLISHED_CYCLES)
+@pytest.mark.parametrize("design", CYCLES)
 def test_published_cycles_to_two_decimals(design: str) -> None:
     found = tuple(round(cost(design, name).cycles / cost("fp16", name).cycles, 2) for name in NETWORKS)
-    assert found == PUBLISHED_CYCLES[design]
+    assert found == CYCLES[design]
 
 
-@pytest.mark.parametrize("design", PUBLISHED_ENERGY)
+@pytest.mark.parametrize("design", ENERGY)
 def test_published_energy_within_rounding_of_its_four_parts(design: str) -> None:
     # The published total is the sum of four parts of two decimals: off by up to 4 x 0.005.
-    for name, published in zip(NETWORKS, PUBLISHED_ENERGY[design], strict=True):
+    for name, published in zip(NETWORKS, ENERGY[design], strict=True):
         assert abs(cost(design, name).total_nj / cost("fp16", name).total_nj - published) <= 0.02
 
 

@@ -71,8 +71,7 @@ def test_axis(axis):
 
 
 def test_a_network_on_units():
-    plain, none, one = run(), run(), run("blocks.0.*:softmax=softmax_ibert")
-    assert plain.sqnr_db == none.sqnr_db
+    plain, one = run(), run("blocks.0.*:softmax=softmax_ibert")
     used = {layer.name: layer.kernel for layer in one.layers if layer.operator == "softmax"}
     assert [kernel for name, kernel in used.items() if name.startswith("blocks.0.")] == ["softmax_ibert"]
     assert all(kernel == "" for name, kernel in used.items() if not name.startswith("blocks.0."))
