@@ -28,6 +28,8 @@ GOALS = {
     ("smollm2", "w4a8_mixpe"): 1.5,
     ("smollm2", "mxfp4"): 1.5,
     ("smollm2", "hopper_e4m3_fp32"): 4.0,
+    ("minilm", "w8a8_int8"): 1.5,
+    ("efficientnet_lite0", "w8a8_int8"): 2.5,
 }
 """Time over that of torch, at most."""
 DATAPATHS = ("w8a8_int8", "w4a8_mixpe", "mxfp4", "nvfp4", "fp16", "hopper_e4m3_fp32")

@@ -71,7 +71,7 @@ def average_pool(
 def _windows(
     x: FloatArray, kernel_size: Sequence[int], stride: Sequence[int], padding: Sequence[int], border: float
 ) -> FloatArray:
-    """Return ``(..., rows, columns, *kernel)``: the windows of the two last axes, those beyond the edge of ``border``."""
+    """Return ``(..., rows, columns, *kernel)``: windows of the two last axes, ``border`` beyond the edge."""
     kernel, pad = _pair(kernel_size), _pair(padding)
     step = _pair(stride) if len(stride) else kernel
     edges = ((0, 0),) * (x.ndim - 2) + ((pad[0], pad[0]), (pad[1], pad[1]))
