@@ -10,6 +10,8 @@ from pathlib import Path
 from simhw.accumulators import Exact
 from simhw.arrays import Overlap, VectorOverlap, get_dataflow
 from simhw.arrays.base import check_positive
+from simhw.caching import Store
+from simhw.caching.batch import StepCache
 from simhw.calibration import calibrate, needs_calibration
 from simhw.catalog import get_method, get_network, get_scheme, model_entries
 from simhw.errors import InputError
@@ -173,11 +175,15 @@ def default_models(tokens: int | None = None) -> tuple[str, ...]:
 
 
 def run_experiment(
-    experiment: Experiment, progress: Progress = lambda *_: None, record: str | None = None
+    experiment: Experiment,
+    progress: Progress = lambda *_: None,
+    record: str | None = None,
+    cache: Store | None = None,
 ) -> Iterator[Row]:
     """Yield one row per datapath, in order. Raises InputError before anything runs where settings are wrong.
 
-    With ``record``, the outputs of all steps are kept in ``record/MODEL/DATAPATH`` (see :mod:`simhw.recording`).
+    With ``record``, the outputs of all steps are kept in ``record/MODEL/DATAPATH`` (see :mod:`simhw.recording`), and
+    ``cache`` is not used. Otherwise steps whose results are in ``cache`` do not run; it never changes a result.
     """
     machine = experiment.machine()
     pairs = experiment.arithmetic()
@@ -190,6 +196,7 @@ def run_experiment(
     batches = -(-len(dataset.inputs) // network.batch)
     total = len(pairs) * batches * len(graph.nodes)
     done = 0
+    kept = None if cache is None else StepCache(store=cache)
     recorders = [_recorder(record, experiment, datapath, scheme) for datapath, scheme in pairs]
     for (datapath, scheme), recorder in zip(pairs, recorders, strict=True):
         label = f"{experiment.model} on {datapath.name}"
@@ -200,7 +207,7 @@ def run_experiment(
             progress(label, done, total)
 
         progress(label, done, total)
-        yield _run_one(network, dataset, graph, machine, datapath, scheme, step, recorder, stored, units)
+        yield _run_one(network, dataset, graph, machine, datapath, scheme, step, recorder, stored, units, kept)
         if recorder is not None:
             recorder.close()
 
@@ -254,6 +261,7 @@ def _run_one(
     recorder: Recorder | None = None,
     stored: Mapping[str, StoredWeight] | None = None,
     units: Mapping[str, SpecialFunctionUnit] | None = None,
+    cache: StepCache | None = None,
 ) -> Row:
     started = time.perf_counter()
     method = get_method()
@@ -269,7 +277,9 @@ def _run_one(
         units=units or {},
         chain=machine.rows if get_dataflow(machine.dataflow).sums_along_rows else None,
     )
-    result = execute(graph, dataset.inputs, arithmetic, batch=network.batch, observe=recorder, progress=progress)
+    result = execute(
+        graph, dataset.inputs, arithmetic, batch=network.batch, observe=recorder, progress=progress, cache=cache
+    )
     seconds = time.perf_counter() - started
     return measured_row(network, dataset, machine, datapath, scheme, result, seconds)
 
