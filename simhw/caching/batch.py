@@ -20,11 +20,10 @@ from simhw.caching.fingerprint import Digest, Fingerprints, UnknownContentError,
 from simhw.caching.settings import settings_of
 from simhw.caching.store import Store
 from simhw.execution import Arithmetic, Step
-from simhw.graph.base import Array, Graph, Kind, Node, Ref, inputs_of
-from simhw.graph.ops import operators
+from simhw.graph.base import Array, Graph, Node, Ref, inputs_of
 from simhw.noise import Noise
 
-READ_BYTES_PER_S = 400e6
+READ_BYTES_PER_S = 100e6
 """What reading and checking an entry manages at least: a value that took less time to compute than that is not kept."""
 
 Identities = dict[str, Digest | None]

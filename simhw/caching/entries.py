@@ -25,7 +25,7 @@ def pack(head: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes |
     """
     parts, layouts = [], []
     for name, array in arrays.items():
-        order = sorted(range(array.ndim), key=lambda axis, strides=array.strides: -strides[axis])
+        order = np.argsort([-stride for stride in array.strides], kind="stable").tolist()
         laid = array.transpose(order)
         if not laid.flags.c_contiguous or array.dtype.hasobject:
             return None
@@ -44,7 +44,7 @@ def unpack(body: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         kind, shape, order = np.dtype(layout["dtype"]), layout["shape"], layout["order"]
         count = int(np.prod(shape, dtype=np.int64))
         laid = np.frombuffer(body, kind, count, start).reshape(shape).copy()
-        arrays[layout["name"]] = laid.transpose(np.argsort(order)) if order else laid
+        arrays[layout["name"]] = laid.transpose(np.argsort(order).tolist())
         start += count * kind.itemsize
     return found["head"], arrays
 

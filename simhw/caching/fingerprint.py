@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-import simhw
 from simhw.sfu import SpecialFunctionUnit, get_unit
 
 Digest = bytes
@@ -99,7 +99,7 @@ def array_digest(array: NDArray[Any]) -> Digest:
     if array.dtype.hasobject:
         raise UnknownContentError("an array of objects")
     found = hashlib.sha256(f"{array.dtype.str} {array.shape}:".encode())
-    found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return found.digest()
 
 
@@ -116,23 +116,26 @@ def surroundings() -> Digest:
 @cache
 def _program() -> Digest:
     found = hashlib.sha256()
-    for folder in sorted({*simhw.__path__, *_other_folders()}):
-        for path in sorted(Path(folder).rglob("*")):
-            if path.suffix in (".py", ".toml"):
-                text = path.read_bytes()
-                found.update(f"{path.relative_to(folder)} {len(text)}:".encode() + text)
+    for folder in _folders():
+        for path in _sources(folder):
+            text = path.read_bytes()
+            found.update(f"{path.relative_to(folder)} {len(text)}:".encode() + text)
     features = sorted(name for name, has in np._core._multiarray_umath.__cpu_features__.items() if has)  # type: ignore[attr-defined]
     versions = [platform.python_version(), np.__version__, version("numba"), version("scipy")]
     found.update(repr([versions, platform.machine(), platform.processor(), features]).encode())
     return found.digest()
 
 
-def _other_folders() -> list[str]:
-    """Return the folders of the packages that an editable install keeps elsewhere."""
-    from importlib.util import find_spec
-
-    specs = [find_spec(f"{_OWN}.{name}") for name in ("quant", "models")]
+def _folders() -> list[str]:
+    """Return the folders of the package, and of that part which computes and may lie elsewhere."""
+    specs = [find_spec(_OWN), find_spec(f"{_OWN}.quant")]
     return [folder for spec in specs if spec is not None for folder in spec.submodule_search_locations or ()]
+
+
+def _sources(folder: str) -> list[Path]:
+    """Return the sources below a folder; links lead on, since a checkout may be a tree of links."""
+    files = [Path(where, name) for where, _, names in os.walk(folder, followlinks=True) for name in names]
+    return sorted(path for path in files if path.suffix in (".py", ".toml"))
 
 
 def _processors() -> int:

@@ -1,8 +1,8 @@
 """Entries by key in one SQLite file of bounded size.
 
 A cache, so everything may be lost and nothing may be wrong: an entry carries a checksum over its key and contents, a
-damaged file is put aside, and where the disk is full, locked or read-only, entries are no longer kept. Nothing here
-raises after opening. SQLite's write-ahead log lets several processes read and write at once.
+damaged file is put aside, and where the disk is full, locked or read-only, entries are no longer kept. Nothing of that
+raises. SQLite's write-ahead log lets several processes read and write at once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simhw.errors import InputError
-from simhw.writing import make_folder
 
 FILE = "layers.sqlite"
 DEFAULT_BYTES = 2 << 30
@@ -25,6 +24,7 @@ _WAIT_S = 10.0
 _BUFFERED = 32 << 20
 _LOWERED = 0.8
 """Part of the size that stays when the oldest entries go."""
+_TOTAL = "SELECT COALESCE(SUM(size), 0) FROM entries"
 _TABLE = """
 CREATE TABLE IF NOT EXISTS entries (
     key BLOB PRIMARY KEY, used REAL NOT NULL, size INTEGER NOT NULL, checksum INTEGER NOT NULL, body BLOB NOT NULL
@@ -58,13 +58,13 @@ class Store:
         limit: bytes of contents, at least 1 MiB.
 
     Raises:
-        InputError: the folder cannot be made, or the limit is too small.
+        InputError: the limit is too small.
     """
 
     def __init__(self, folder: str | Path, limit: int = DEFAULT_BYTES) -> None:
         if limit < 1 << 20:
             raise InputError(f"the cache may hold {limit:,} bytes, must be at least {1 << 20:,}; give a larger size")
-        self.path = make_folder(folder) / FILE
+        self.path = Path(folder) / FILE
         self.limit = limit
         self.trouble: str | None = None
         """Why nothing is kept any more."""
@@ -95,7 +95,7 @@ class Store:
         return key in self._waiting or self._read("SELECT 1 FROM entries WHERE key = ?", (key,)) is not None
 
     def put(self, key: bytes, body: bytes) -> None:
-        """Keep ``body`` under ``key``, at the latest at the next :meth:`flush`; one larger than a tenth of all is not."""
+        """Keep ``body`` under ``key``, unless it is larger than a tenth of all."""
         if self.trouble is not None or len(body) > self.limit // 10:
             return
         self._waiting[key] = body
@@ -133,8 +133,8 @@ class Store:
     def usage(self) -> Usage:
         """Return what is kept."""
         self.flush()
-        count, size = self._read("SELECT COUNT(*), COALESCE(SUM(size), 0) FROM entries") or (0, 0)
-        return Usage(file=self.path, entries=int(count), bytes=int(size), limit=self.limit)
+        count, size = self._count("SELECT COUNT(*) FROM entries"), self._count(_TOTAL)
+        return Usage(file=self.path, entries=count, bytes=size, limit=self.limit)
 
     def clear(self) -> None:
         """Remove all entries and give their space back."""
@@ -148,11 +148,12 @@ class Store:
     def _open(self) -> None:
         for attempt in range(2):
             try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._connection = sqlite3.connect(self.path, timeout=_WAIT_S, isolation_level=None)
                 self._connection.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {_TABLE}")
-                self._size = self._connection.execute("SELECT COALESCE(SUM(size), 0) FROM entries").fetchone()[0]
+                self._size = self._connection.execute(_TOTAL).fetchone()[0]
                 return
-            except sqlite3.OperationalError as error:  # locked, full, read-only, no such file
+            except (OSError, sqlite3.OperationalError) as error:  # locked, full, read-only, no such folder
                 self._give_up(error)
                 return
             except sqlite3.DatabaseError as error:  # no database, or a damaged one
@@ -192,11 +193,14 @@ class Store:
         most = int(self.limit * _LOWERED)
         older = "SELECT key, SUM(size) OVER (ORDER BY used DESC, key) AS above FROM entries"
         self._write([(f"DELETE FROM entries WHERE key IN (SELECT key FROM ({older}) WHERE above > ?)", [(most,)])])
-        found = self._read("SELECT COALESCE(SUM(size), 0) FROM entries")
-        self._size = int(str(found[0])) if found else 0
+        self._size = self._count(_TOTAL)
 
-    def _give_up(self, error: sqlite3.Error) -> None:
-        self.trouble = f"layers' results are no longer kept: {self.path}: {error}"
+    def _count(self, query: str) -> int:
+        found = self._read(query)
+        return found[0] if found is not None and isinstance(found[0], int) else 0
+
+    def _give_up(self, error: Exception) -> None:
+        self.trouble = f"{self.path}: {error}"
         self._disconnect()
 
     def _disconnect(self) -> None:
