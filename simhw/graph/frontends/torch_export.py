@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from operator import add, floordiv, getitem, mul, sub
 from typing import Any
@@ -18,9 +18,10 @@ from simhw.errors import InputError
 from simhw.graph.base import Array, Graph, Node, Ref, inputs_of
 from simhw.graph.frontends.labels import label_nodes
 from simhw.graph.frontends.recurrent import RECURRENT, sequence_length, split_recurrent
-from simhw.graph.frontends.refusals import reason_to_refuse
+from simhw.graph.frontends.refusals import Samples, reason_to_refuse
 from simhw.graph.frontends.rewrite import (
     check_weights,
+    drop_blanks,
     fold_constants,
     fuse_rms_norm,
     place,
@@ -31,27 +32,69 @@ from simhw.graph.frontends.rewrite import (
 from simhw.graph.ops import by_aten
 
 
-def import_module(module: nn.Module, example: Array) -> Graph:
-    """Return the graph of ``module`` in eval mode for inputs like ``example`` (its first axis, the sample, may vary).
+def import_module(module: nn.Module, example: Array, dynamic: Collection[int] = (0,)) -> Graph:
+    """Return the graph of ``module`` in eval mode for inputs like ``example``.
 
-    Raises InputError where ``torch.export`` refuses the module, for an ATen operator that is not supported, with its
-    node, its module path and what to do, and for weights that are not finite.
+    Args:
+        module: with one tensor as input and one as output.
+        example: ``(samples, ...)``, at least 1 sample.
+        dynamic: axes of the input that may have another length when the graph runs, the sample (0) among them; each
+            other one is at least 2 long in ``example``.
+
+    Raises:
+        InputError: ``torch.export`` refuses the module, or the module fixes the length of a dynamic axis; an ATen
+            operator is not supported (with its node, its module path and what to do); weights are not finite.
     """
-    if len(example) == 0:
-        raise InputError("the example has 0 samples, at least 1 is needed to import a module; give one sample")
-    tensor = torch.from_numpy(np.concatenate([example[:1]] * 2))
+    _check_axes(example, dynamic)
+    others = sorted(set(dynamic) - {0})
+    copies = 2 if all(example.shape[axis] != 2 for axis in others) else 3  # so that no two lengths are one symbol
+    tensor = torch.from_numpy(np.concatenate([example[:1]] * copies))
+    lengths: dict[int, Any] = {0: torch.export.Dim("samples", min=1)}
+    lengths |= dict.fromkeys(others, torch.export.Dim.AUTO)
     with _eval_mode(module), _quiet(), torch.no_grad():
         try:
-            program = torch.export.export(
-                module, (tensor,), dynamic_shapes=({0: torch.export.Dim("samples", min=1)},), strict=False
-            )
+            program = torch.export.export(module, (tensor,), dynamic_shapes=(lengths,), strict=False)
         except Exception as error:
             first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise InputError(
                 f"module {type(module).__name__} cannot be exported by torch.export ({_where(error, module)}: {first});"
                 " its forward must be free of data-dependent control flow and accept any number of samples"
             ) from error
+    _check_lengths(program, module, example, others)
     return _convert(program)
+
+
+def _check_axes(example: Array, dynamic: Collection[int]) -> None:
+    if len(example) == 0:
+        raise InputError("the example has 0 samples, at least 1 is needed to import a module; give one sample")
+    if 0 not in dynamic or not all(0 <= axis < example.ndim for axis in dynamic):
+        raise InputError(
+            f"dynamic axes are {tuple(dynamic)}, must be 0 (the sample) and others of 1..{example.ndim - 1}; "
+            "give (0, 1) for sequences of any length"
+        )
+    for axis in dynamic:
+        if axis and example.shape[axis] < 2:
+            raise InputError(
+                f"axis {axis} of the example is {example.shape[axis]} long, a dynamic one must be at least 2 long; "
+                "give a longer example"
+            )
+
+
+def _check_lengths(program: Any, module: nn.Module, example: Array, axes: Sequence[int]) -> None:
+    """Refuse a module that takes one length only where any was asked for."""
+    for axis in axes:
+        length = _input_shape(program)[axis]
+        if isinstance(length, int) or length.node.expr.is_number:
+            raise InputError(
+                f"module {type(module).__name__} fixes the length of axis {axis} at {example.shape[axis]} (a table of "
+                "positions or a mask of that length, or a test of it); take the length from the input, as in "
+                "mask[:length, :length], and give an example shorter than the table; or import it for one length"
+            )
+
+
+def _input_shape(program: Any) -> Any:
+    name = program.graph_signature.user_inputs[0]
+    return next(node.meta["val"].shape for node in program.graph.nodes if node.name == name)
 
 
 @contextmanager
@@ -92,6 +135,7 @@ def _where(error: Exception, module: nn.Module) -> str:
 def _convert(program: Any) -> Graph:
     constants = _constants(program)
     known = by_aten()
+    samples = Samples.of_shape(_input_shape(program))
     nodes: list[Node] = []
     inputs: list[str] = []
     outputs: tuple[str, ...] = ()
@@ -114,12 +158,12 @@ def _convert(program: Any) -> Graph:
                     f"operator {node.target} ({_place(node)}) is not supported; add it to a file of simhw/graph/ops, "
                     "or rewrite the module without it (see 'simhw list operators')"
                 )
-            reason = reason_to_refuse(node, overload)
+            reason = reason_to_refuse(node, overload, samples)
             if reason is not None:
                 raise InputError(f"operator {node.target} ({_place(node)}) {reason}")
             nodes.append(_node(node, operator))
     nodes = fold_constants(fuse_rms_norm(split_recurrent(split_attention(nodes))), constants)
-    nodes = products_with_constants(nodes, constants)
+    nodes = products_with_constants(drop_blanks(nodes, constants), constants)
     if outputs[0] in constants:
         raise InputError("the module's output does not depend on its input; return what it computes from it")
     nodes = remove_dead(nodes, outputs)
@@ -136,8 +180,10 @@ def _convert(program: Any) -> Graph:
 def _node(node: fx.Node, operator: str) -> Node:
     kwargs = {key: _argument(value) for key, value in node.kwargs.items()}
     if operator == "attention":
-        query: Any = node.args[0]
-        kwargs["head_dim"] = int(query.meta["val"].shape[-1])
+        query, key = (operand.meta["val"].shape for operand in node.args[:2])  # type: ignore[union-attr]
+        kwargs["head_dim"] = int(query[-1])
+        # Each key head serves several query heads, its neighbours.
+        kwargs["copies"] = int(query[-3]) // int(key[-3]) if node.kwargs.get("enable_gqa") else 1
     if operator in ("lstm", "gru"):
         kwargs["length"] = sequence_length(node)
     return Node(
