@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import fx
 
-_TRAIN = {"dropout.default": 2, "batch_norm.default": 5}
+_TRAIN = {"dropout.default": 2, "dropout_.default": 2, "batch_norm.default": 5}
 """Position of the argument that says whether the operator trains."""
 _AXES = {
     **dict.fromkeys(("mean.dim", "mean.default", "softmax.int", "_softmax.default", "log_softmax.int"), 1),
@@ -19,7 +19,10 @@ _AXES = {
     **dict.fromkeys(("linalg_vector_norm.default", "roll.default"), 2),
 }
 """Position of the axes that an operator reduces or moves along; without them it does so along all."""
-_AXIS_OR_DEFAULT = {"topk.default": (2, -1), "split.Tensor": (2, 0), "split.sizes": (2, 0), "chunk.default": (2, 0)}
+_AXIS_OR_DEFAULT = {
+    **dict.fromkeys(("topk.default", "diff.default"), (2, -1)),
+    **dict.fromkeys(("split.Tensor", "split.sizes", "chunk.default"), (2, 0)),
+}
 """Position of the one axis, and which it is where none is given."""
 _NORMS = ("layer_norm.default", "rms_norm.default")
 _PRODUCTS = ("matmul.default", "bmm.default", "mm.default")
@@ -57,7 +60,7 @@ class Samples:
 def reason_to_refuse(node: fx.Node, overload: str, samples: Samples) -> str | None:
     """Return what is wrong with a supported operator's arguments and what to do, or None."""
     if overload in _TRAIN and _argument(node, _TRAIN[overload]):
-        if overload == "dropout.default":
+        if overload.startswith("dropout"):
             return "drops values at random (train=True); give it training=self.training, which is False at import"
         return (
             "takes the statistics of the batch (training mode), must use stored ones; "

@@ -7,7 +7,7 @@ import logging
 import traceback
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
-from operator import add, floordiv, getitem, mul, sub
+from operator import add, floordiv, getitem, mod, mul, sub
 from typing import Any
 
 import numpy as np
@@ -236,6 +236,7 @@ _SIZE_ARITHMETIC: dict[Any, str] = {
     sub: "subtract_sizes",
     mul: "multiply_sizes",
     floordiv: "divide_sizes",
+    mod: "remainder_of_sizes",
     getitem: "item",
 }
 """Python arithmetic on sizes, and the choice among several results."""
