@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simhw.costs import VectorWork as VectorWork
+from simhw.gemm.operand import Operand
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float32]
@@ -84,6 +85,8 @@ class Matmul:
             (a convolution: all pixels of one image).
         samples_in_batch: whether samples of the input multiply ``batch`` (attention) or ``m`` (all others).
         finish: turns the product ``(batch, m, n)`` into the step's output.
+        codes: both operands as the network itself fixes them, whose exact sums ``finish`` takes; a datapath of another
+            format quantizes ``a`` and ``b`` instead. None: the network fixes none.
     """
 
     a: FloatArray
@@ -91,7 +94,8 @@ class Matmul:
     bias: FloatArray | None
     rows_per_scale: int
     samples_in_batch: bool
-    finish: Callable[[FloatArray], FloatArray]
+    finish: Callable[[FloatArray], Array]
+    codes: tuple[Operand, Operand] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
