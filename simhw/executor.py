@@ -15,7 +15,7 @@ from simhw.execution import Arithmetic, Execution, Observer, Step
 from simhw.gemm.engine import multiply, multiply_codes, prepare_weights
 from simhw.gemm.operand import Operand, Storage
 from simhw.gemm.stored import StoredScale
-from simhw.graph.base import Array, FloatArray, Graph, Kind, Matmul, Node, Ref, inputs_of, resolve
+from simhw.graph.base import Array, FloatArray, Graph, Kind, Matmul, Node, Ref, columns, inputs_of, resolve
 from simhw.graph.network import StoredWeight
 from simhw.graph.ops import operators
 from simhw.noise import Noise
@@ -93,8 +93,9 @@ class Executor:
         if len(inputs) == 0:
             raise InputError("the data set has 0 samples, at least 1 is needed; give a larger number of samples")
         check_positive("batch", batch)
-        if inputs.dtype.kind == "f":
-            check_finite(inputs, "the input data")
+        for part in columns(inputs):
+            if part.dtype.kind == "f":
+                check_finite(part, "the input data")
         outputs, references = [], []
         noise = Noise()
         for start in range(0, len(inputs), batch):
@@ -257,8 +258,13 @@ def fit_group(scheme: OperandScheme, k: int) -> OperandScheme:
 
 
 def _start(graph: Graph, inputs: Array) -> dict[str, Any]:
-    values = inputs.astype(np.float32, copy=False) if inputs.dtype.kind == "f" else inputs
-    return {**graph.constants, graph.inputs[0]: values}
+    given = columns(inputs)
+    if len(given) != len(graph.inputs):
+        raise InputError(
+            f"{len(given)} inputs were given, the network takes {len(graph.inputs)}; give one array for each"
+        )
+    values = [part.astype(np.float32, copy=False) if part.dtype.kind == "f" else part for part in given]
+    return {**graph.constants, **dict(zip(graph.inputs, values, strict=True))}
 
 
 def _reference(node: Node, args: list[Any], kwargs: dict[str, Any]) -> Any:

@@ -121,6 +121,13 @@ class Operator:
     weight: int | None = None
 
 
+def columns(inputs: Array) -> list[Array]:
+    """Return the inputs of a network: the array itself, or the fields of a structured one where it has several."""
+    if inputs.dtype.names is None:
+        return [inputs]
+    return [np.ascontiguousarray(inputs[name]) for name in inputs.dtype.names]
+
+
 def references(value: Any) -> list[str]:
     """Return the names that an argument refers to, in nested tuples too."""
     if isinstance(value, Ref):

@@ -1,7 +1,7 @@
 """Products of codes that a network itself fixes: QLinearConv, QLinearMatMul, ConvInteger, MatMulInteger of ONNX.
 
-Codes and zero points are integers of 8 bits. The sum of the products of ``x - x_zero`` and ``w - w_zero`` is exact; what
-becomes of it is one of three things:
+Codes and zero points are integers of 8 bits. The sum of the products of ``x - x_zero`` and ``w - w_zero`` is exact;
+what becomes of it is one of three things:
 
 * codes: bias added in int32, ``round(sum * (x_scale * w_scale / y_scale))``, ties to even, plus the zero point,
   saturated, in fp32 as ONNX Runtime does it (rule ``onnxruntime`` of :mod:`simhw.gemm.requantize`);
@@ -59,8 +59,8 @@ class Ending:
             return np.rint(sums).astype(np.int64).astype(np.int32)
         factor = np.asarray(self.x_scale, np.float32) * np.asarray(self.w_scale, np.float32)
         if self.y_scale is None:
-            values = sums.astype(np.float32) * factor
-            return values if self.bias is None else values + np.asarray(self.bias, np.float32)
+            values: FloatArray = sums.astype(np.float32) * factor
+            return values if self.bias is None else np.asarray(values + np.asarray(self.bias, np.float32))
         total = np.rint(sums).astype(np.int64)
         if self.bias is not None:
             total = wrap_integers(total + np.asarray(self.bias, np.int64), 32)

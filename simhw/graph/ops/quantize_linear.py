@@ -45,7 +45,11 @@ def _integer(bits: int, signed: bool) -> CodeType:
 
 CODE_TYPES: Final[Mapping[str, CodeType]] = MappingProxyType(
     {
-        **{f"{'' if signed else 'u'}int{bits}": _integer(bits, signed) for bits in (2, 4, 8, 16) for signed in (1, 0)},
+        **{
+            f"{'' if signed else 'u'}int{bits}": _integer(bits, signed)
+            for bits in (2, 4, 8, 16)
+            for signed in (True, False)
+        },
         "int32": CodeType(low=-(2**31), high=2**31 - 1, holds=np.int32),
         "float8e4m3fn": CodeType(holds=np.float32, form="e4m3"),
         "float8e4m3fnuz": CodeType(holds=np.float32, form="e4m3fnuz"),
