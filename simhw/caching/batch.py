@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from simhw.caching.entries import pack, pack_noise, pack_step, unpack, unpack_noise, unpack_step
-from simhw.caching.fingerprint import Digest, Fingerprints, UnknownContentError, surroundings
+from simhw.caching.fingerprint import Digest, Fingerprints, UnknownContentError, array_digest, surroundings
 from simhw.caching.settings import settings_of
 from simhw.caching.store import Store
 from simhw.execution import Arithmetic, Step
@@ -256,10 +256,10 @@ class _Batch:
 
     def _identify(self, start: Mapping[str, Any], arithmetic: Arithmetic | None) -> Identities:
         """Return the identity of every value, on a datapath or (None) in float."""
-        name = self.graph.inputs[0]
-        inputs: Array = start[name]
-        around = self.fingerprints.of(surroundings(), len(inputs))
-        found: Identities = {name: Fingerprints().of(around, inputs)}
+        inputs: list[Array] = [start[name] for name in self.graph.inputs]
+        around = self.fingerprints.of(surroundings(), len(inputs[0]))
+        digests = [self.fingerprints.of(around, array_digest(one)) for one in inputs]
+        found: Identities = dict(zip(self.graph.inputs, digests, strict=True))
         for node in self.graph.nodes:
             for constant in (name for name in inputs_of(node) if name not in found):
                 found[constant] = self.fingerprints.of(around, start[constant])

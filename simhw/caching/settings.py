@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from simhw.execution import Arithmetic
@@ -10,6 +10,9 @@ from simhw.gemm.datapath import Datapath
 from simhw.graph.base import Node, Ref
 from simhw.graph.ops import operators
 from simhw.quantize import Scheme
+
+_BY_STEP = ("datapath", "scheme", "calibration", "stored", "units")
+"""Fields of which only a part decides one step; what is added to the record later decides all of them."""
 
 
 def settings_of(node: Node, arithmetic: Arithmetic | None) -> tuple[Any, ...]:
@@ -24,16 +27,16 @@ def settings_of(node: Node, arithmetic: Arithmetic | None) -> tuple[Any, ...]:
     if operator.lower is None:
         return ("unit", node.operator, arithmetic.units[node.name])
     weight = None if operator.weight is None else node.args[operator.weight]
+    others = {field.name: getattr(arithmetic, field.name) for field in fields(arithmetic) if field.name not in _BY_STEP}
     return (
         "datapath",
         node.operator,
         _unnamed(arithmetic.datapath),
         _unnamed(arithmetic.scheme),
-        arithmetic.method,
         arithmetic.calibration.activations.get(node.label),
         arithmetic.calibration.results.get(node.label),
         arithmetic.stored.get(weight.name) if isinstance(weight, Ref) else None,
-        arithmetic.chain,
+        others,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from simhw.caching.entries import pack, unpack
 from simhw.caching.fingerprint import Fingerprints, UnknownContentError
 from simhw.calibration import calibrate
 from simhw.catalog import get_method, get_scheme
-from simhw.execution import Arithmetic, Execution
+from simhw.execution import Arithmetic, Execution, Step
 from simhw.executor import execute
 from simhw.experiment import Experiment, run_experiment
 from simhw.gemm.datapaths import get_datapath
@@ -86,12 +86,14 @@ def everything(result: Execution) -> Any:
     return result.outputs.tobytes(), reference, repr(asdict(result.noise)), steps
 
 
-def counted(store: Store, arithmetic: Arithmetic, graph: Graph | None = None, seed: int = 0) -> tuple[int, int]:
+def counted(
+    store: Store, arithmetic: Arithmetic, graph: Graph | None = None, seed: int = 0, batch: int = 64
+) -> tuple[int, int]:
     """Run with the cache, check it against a run without, and return hits and misses."""
     kept = StepCache(store=store, bytes_per_s=ALWAYS)
     graph = graph or small()
-    with_cache = execute(graph, images(seed), arithmetic, cache=kept)
-    assert everything(with_cache) == everything(execute(graph, images(seed), arithmetic))
+    with_cache = execute(graph, images(seed), arithmetic, cache=kept, batch=batch)
+    assert everything(with_cache) == everything(execute(graph, images(seed), arithmetic, batch=batch))
     return kept.hits, kept.misses
 
 
@@ -99,6 +101,11 @@ def test_nothing_runs_twice(tmp_path: Path):
     assert counted(Store(tmp_path), arithmetic()) == (0, 2 * STEPS)
     # The first store was never closed: every batch is written when it is done.
     assert counted(Store(tmp_path), arithmetic()) == (2 * STEPS, 0)
+
+
+def test_batches_add_up(tmp_path: Path):
+    for hits in (0, 4 * STEPS):  # of two samples, and of one
+        assert counted(Store(tmp_path), arithmetic(bits=16), batch=2)[0] == hits
 
 
 @pytest.fixture
@@ -200,6 +207,13 @@ def test_random_sweeps_are_equal_bit_by_bit(
                 if harm != "none" and random.random() < 0.3:
                     change = "DELETE FROM entries" if harm == "drop" else "UPDATE entries SET body = x'00'"
                     file.execute(f"{change} WHERE key = ?", (key,))
+
+
+def test_an_entry_holds_all_that_a_step_records():
+    """A field that joins the record must join Step.join, which adds batches up, and the entries."""
+    named = {"label", "operator", "unit", "noise", "tally", "saturations", "weight_cycles", "activation", "weight"}
+    set_anew = {"m", "n", "k", "batch", "elements", "attention", "kernel", "why"}
+    assert {field.name for field in fields(Step)} == named | set_anew
 
 
 def test_progress_counts_every_step_once(filled: Store):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import logging
 import traceback
@@ -15,7 +16,8 @@ import torch
 from torch import fx, nn
 
 from simhw.errors import InputError
-from simhw.graph.base import Array, Graph, Node, Ref, inputs_of
+from simhw.graph.base import Array, Graph, Node, Ref, columns, inputs_of
+from simhw.graph.frontends.codes import join_codes
 from simhw.graph.frontends.labels import label_nodes
 from simhw.graph.frontends.recurrent import RECURRENT, sequence_length, split_recurrent
 from simhw.graph.frontends.refusals import Samples, reason_to_refuse
@@ -45,56 +47,68 @@ def import_module(module: nn.Module, example: Array, dynamic: Collection[int] = 
         InputError: ``torch.export`` refuses the module, or the module fixes the length of a dynamic axis; an ATen
             operator is not supported (with its node, its module path and what to do); weights are not finite.
     """
-    _check_axes(example, dynamic)
-    others = sorted(set(dynamic) - {0})
-    copies = 2 if all(example.shape[axis] != 2 for axis in others) else 3  # so that no two lengths are one symbol
-    tensor = torch.from_numpy(np.concatenate([example[:1]] * copies))
-    lengths: dict[int, Any] = {0: torch.export.Dim("samples", min=1)}
-    lengths |= dict.fromkeys(others, torch.export.Dim.AUTO)
+    parts = columns(example)
+    _check_axes(parts, dynamic)
+    # No other length of an example is that of the samples, so that no two of them are one symbol.
+    copies = 2 if all(2 not in _lengths(part, dynamic).values() for part in parts) else 3
+    tensors = tuple(torch.from_numpy(np.concatenate([part[:1]] * copies)) for part in parts)
+    samples = torch.export.Dim("samples", min=1)
+    axes = tuple({0: samples, **dict.fromkeys(_lengths(part, dynamic), torch.export.Dim.AUTO)} for part in parts)
+    if any(kind.kind is kind.VAR_POSITIONAL for kind in inspect.signature(module.forward).parameters.values()):
+        axes = (axes,)  # type: ignore[assignment]
     with _eval_mode(module), _quiet(), torch.no_grad():
         try:
-            program = torch.export.export(module, (tensor,), dynamic_shapes=(lengths,), strict=False)
+            program = torch.export.export(module, tensors, dynamic_shapes=axes, strict=False)
+        except InputError:
+            raise
         except Exception as error:
             first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise InputError(
                 f"module {type(module).__name__} cannot be exported by torch.export ({_where(error, module)}: {first});"
                 " its forward must be free of data-dependent control flow and accept any number of samples"
             ) from error
-    _check_lengths(program, module, example, others)
+    _check_lengths(program, module, parts, dynamic)
     return _convert(program)
 
 
-def _check_axes(example: Array, dynamic: Collection[int]) -> None:
-    if len(example) == 0:
+def _lengths(part: Array, dynamic: Collection[int]) -> dict[int, int]:
+    """Return the axes of an input, the sample left out, that may have another length, with that of the example."""
+    return {axis: part.shape[axis] for axis in sorted(set(dynamic) - {0}) if axis < part.ndim}
+
+
+def _check_axes(parts: Sequence[Array], dynamic: Collection[int]) -> None:
+    if len(parts[0]) == 0:
         raise InputError("the example has 0 samples, at least 1 is needed to import a module; give one sample")
-    if 0 not in dynamic or not all(0 <= axis < example.ndim for axis in dynamic):
+    most = max(part.ndim for part in parts) - 1
+    if 0 not in dynamic or not all(0 <= axis <= most for axis in dynamic):
         raise InputError(
-            f"dynamic axes are {tuple(dynamic)}, must be 0 (the sample) and others of 1..{example.ndim - 1}; "
+            f"dynamic axes are {tuple(dynamic)}, must be 0 (the sample) and others of 1..{most}; "
             "give (0, 1) for sequences of any length"
         )
-    for axis in dynamic:
-        if axis and example.shape[axis] < 2:
+    for axis, length in (pair for part in parts for pair in _lengths(part, dynamic).items()):
+        if length < 2:
             raise InputError(
-                f"axis {axis} of the example is {example.shape[axis]} long, a dynamic one must be at least 2 long; "
+                f"axis {axis} of the example is {length} long, a dynamic one must be at least 2 long; "
                 "give a longer example"
             )
 
 
-def _check_lengths(program: Any, module: nn.Module, example: Array, axes: Sequence[int]) -> None:
+def _check_lengths(program: Any, module: nn.Module, parts: Sequence[Array], dynamic: Collection[int]) -> None:
     """Refuse a module that takes one length only where any was asked for."""
-    for axis in axes:
-        length = _input_shape(program)[axis]
-        if isinstance(length, int) or length.node.expr.is_number:
-            raise InputError(
-                f"module {type(module).__name__} fixes the length of axis {axis} at {example.shape[axis]} (a table of "
-                "positions or a mask of that length, or a test of it); take the length from the input, as in "
-                "mask[:length, :length], and give an example shorter than the table; or import it for one length"
-            )
+    for shape, part in zip(_input_shapes(program), parts, strict=True):
+        for axis, length in _lengths(part, dynamic).items():
+            if isinstance(shape[axis], int) or shape[axis].node.expr.is_number:
+                raise InputError(
+                    f"module {type(module).__name__} fixes the length of axis {axis} at {length} (a table of positions "
+                    "or a mask of that length, or a test of it); take the length from the input, as in "
+                    "mask[:length, :length], and give an example shorter than the table; or import it for one length"
+                )
 
 
-def _input_shape(program: Any) -> Any:
-    name = program.graph_signature.user_inputs[0]
-    return next(node.meta["val"].shape for node in program.graph.nodes if node.name == name)
+def _input_shapes(program: Any) -> list[Any]:
+    names = program.graph_signature.user_inputs
+    shapes = {node.name: node.meta["val"].shape for node in program.graph.nodes if node.name in names}
+    return [shapes[name] for name in names]
 
 
 @contextmanager
@@ -135,7 +149,7 @@ def _where(error: Exception, module: nn.Module) -> str:
 def _convert(program: Any) -> Graph:
     constants = _constants(program)
     known = by_aten()
-    samples = Samples.of_shape(_input_shape(program))
+    samples = Samples.of_shape(_input_shapes(program)[0])
     nodes: list[Node] = []
     inputs: list[str] = []
     outputs: tuple[str, ...] = ()
@@ -162,6 +176,8 @@ def _convert(program: Any) -> Graph:
             if reason is not None:
                 raise InputError(f"operator {node.target} ({_place(node)}) {reason}")
             nodes.append(_node(node, operator))
+    nodes = fold_constants(nodes, constants, keep=("dequantize_linear", *_COMPOSITE.values(), *RECURRENT.values()))
+    nodes = join_codes(nodes, constants, outputs)
     nodes = fold_constants(fuse_rms_norm(split_recurrent(split_attention(nodes))), constants)
     nodes = products_with_constants(drop_blanks(nodes, constants), constants)
     if outputs[0] in constants:
@@ -271,6 +287,7 @@ def _source_line(node: fx.Node) -> str:
     """Return ``file:line`` of the innermost line that is not PyTorch's own."""
     lines = [line.strip() for line in str(node.meta.get("stack_trace") or "").splitlines() if "File " in line]
     own = [line for line in lines if "/torch/" not in line] or lines
+    own = [line for line in own if "/frontends/onnx/" not in line]  # of a file there are no lines
     if not own:
         return ""
     parts = own[-1].split('"')

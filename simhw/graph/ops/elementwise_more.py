@@ -23,7 +23,7 @@ def floor_divide(x: Array, y: Any) -> Array:
 def difference(x: Array, n: int = 1, dim: int = -1, prepend: Array | None = None, append: Array | None = None) -> Array:
     """Return the n-th differences of neighbours along an axis, of flags: whether they differ."""
     borders = {key: value for key, value in (("prepend", prepend), ("append", append)) if value is not None}
-    return np.asarray(np.diff(x, n, axis=dim, **borders))  # type: ignore[call-overload]
+    return np.asarray(np.diff(x, n, axis=dim, **borders))
 
 
 def _vector(name: str, aten: tuple[str, ...], reference: Any, work: VectorWork) -> Operator:
