@@ -18,6 +18,7 @@ from torch import fx, nn
 from simhw.errors import InputError
 from simhw.graph.base import Array, Graph, Node, Ref, columns, inputs_of
 from simhw.graph.frontends.codes import join_codes
+from simhw.graph.frontends.in_place import reason_in_place, writes
 from simhw.graph.frontends.labels import label_nodes
 from simhw.graph.frontends.recurrent import RECURRENT, sequence_length, split_recurrent
 from simhw.graph.frontends.refusals import Samples, reason_to_refuse
@@ -167,12 +168,17 @@ def _convert(program: Any) -> Graph:
                 or known.get(overload)
                 or _SIZE_ARITHMETIC.get(node.target)
             )
+            if operator is None and writes(node):
+                raise InputError(
+                    f"operator {node.target} ({_place(node)}) writes into a tensor, which is no step of a graph; "
+                    "compute a new tensor, by torch.where, torch.cat or an operator that is not in place"
+                )
             if operator is None:
                 raise InputError(
                     f"operator {node.target} ({_place(node)}) is not supported; add it to a file of simhw/graph/ops, "
                     "or rewrite the module without it (see 'simhw list operators')"
                 )
-            reason = reason_to_refuse(node, overload, samples)
+            reason = reason_to_refuse(node, overload, samples) or reason_in_place(node)
             if reason is not None:
                 raise InputError(f"operator {node.target} ({_place(node)}) {reason}")
             nodes.append(_node(node, operator))
