@@ -30,8 +30,8 @@ def info() -> None:
 
     store = Store(folder())
     usage = store.usage()
-    click.echo(f"{usage.file}: {usage.entries:,} entries, {usage.bytes / 1e6:,.1f} MB")
     _close(store)
+    click.echo(f"{usage.file}: {usage.entries:,} entries, {usage.bytes / 1e6:,.1f} MB")
 
 
 @command.command("clear")
@@ -42,12 +42,12 @@ def clear() -> None:
     store = Store(folder())
     usage = store.usage()
     store.clear()
-    if store.trouble is None:
-        click.echo(f"{usage.file}: {usage.entries:,} entries, {usage.bytes / 1e6:,.1f} MB removed")
     _close(store)
+    click.echo(f"{usage.file}: {usage.entries:,} entries, {usage.bytes / 1e6:,.1f} MB removed")
 
 
 def _close(store: Store) -> None:
+    """Raise InputError where the cache could not be used."""
     from simhw.errors import InputError
 
     store.close()
