@@ -86,10 +86,10 @@ if TYPE_CHECKING:
 @click.option("--record", metavar="DIR", help="Keep every step's output in DIR/MODEL/DATAPATH, for 'simhw diff'.")
 @click.option(
     "--cache/--no-cache",
-    default=True,
+    default=False,
     envvar="SIMHW_RUN_CACHE",
-    help="Keep results of steps on disk and look for them there; never changes a result. [default: --cache; "
-    "environment: SIMHW_RUN_CACHE]",
+    help="Keep results of steps on disk and look for them there, for sweeps; never changes a result. "
+    "[default: --no-cache; environment: SIMHW_RUN_CACHE=1]",
 )
 @click.option("--cache-size", type=float, default=2.0, show_default=True, metavar="GB", help="Size of that cache.")
 def command(

@@ -26,7 +26,7 @@ def rows(capsys: pytest.CaptureFixture[str], *options: str) -> list[dict[str, An
 
 
 def test_run_info_and_clear(folder: Path, capsys: pytest.CaptureFixture[str]):
-    plain = rows(capsys)  # as SIMHW_RUN_CACHE=0 has it in the tests
+    plain = rows(capsys)
     assert not folder.exists()
     assert rows(capsys, "--cache") == rows(capsys, "--cache") == plain
     assert main(["cache", "info"]) == 0
