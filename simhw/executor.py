@@ -123,7 +123,7 @@ class Executor:
                 self.observe(node, actual[node.name])
             if expected is not None:
                 if node.name in self.steps:
-                    self.steps[node.name].noise.add(expected[node.name], actual[node.name])
+                    self.steps[node.name].noise.add(_leading(expected[node.name]), _leading(actual[node.name]))
                 _forget(expected, self.last, index)
             _forget(actual, self.last, index)
             progress(1)
@@ -287,6 +287,11 @@ def _on_unit(node: Node, unit: SpecialFunctionUnit, args: list[Any], kwargs: dic
         return apply_unit(unit, args, kwargs)
     except InputError as error:
         raise InputError(f"step {node.label}: {error}") from error
+
+
+def _leading(value: Any) -> Any:
+    """Return the first of several results, the one that a step is measured by."""
+    return value[0] if isinstance(value, tuple) else value
 
 
 def _last_uses(graph: Graph) -> list[list[str]]:
