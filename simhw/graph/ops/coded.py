@@ -56,7 +56,7 @@ class Ending:
     def apply(self, sums: NDArray[Any]) -> Array:
         """Return the results for sums ``(..., n)``, which hold integers."""
         if self.x_scale is None:
-            return np.rint(sums).astype(np.int64).astype(np.int32)
+            return np.asarray(np.rint(sums), np.int64).astype(np.int32)
         factor = np.asarray(self.x_scale, np.float32) * np.asarray(self.w_scale, np.float32)
         if self.y_scale is None:
             values = sums.astype(np.float32) * factor
