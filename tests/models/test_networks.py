@@ -11,11 +11,11 @@ import torch
 
 from simhw.errors import InputError
 from simhw.graph.network import Network
-from simhw.models import efficientnet_lite0, fashion_resnet, minilm, minilm_wordsim, smollm2, tiny_llama
+from simhw.models import efficientnet_lite0, fashion_resnet, minilm, minilm_wordsim, silero_vad, smollm2, tiny_llama
 from simhw.models.weights import ASSETS, stored_tensors
 
 SHIPPED = [fashion_resnet.NETWORK, tiny_llama.NETWORK]
-FETCHED = [efficientnet_lite0.NETWORK, minilm.NETWORK, minilm_wordsim.NETWORK, smollm2.NETWORK]
+FETCHED = [efficientnet_lite0.NETWORK, minilm.NETWORK, minilm_wordsim.NETWORK, silero_vad.NETWORK, smollm2.NETWORK]
 SIMPLE_OPS = {
     "aten.adaptive_avg_pool2d.default",
     "aten.add.Tensor",
