@@ -24,7 +24,10 @@ _CODED = tuple(_PRODUCTS.values())
 
 
 def join_codes(nodes: list[Node], constants: dict[str, Array], outputs: tuple[str, ...]) -> list[Node]:
-    """Return the nodes with products of codes in place of products of their values; new constants join ``constants``."""
+    """Return the nodes with products of codes in place of products of their values.
+
+    New constants join ``constants``.
+    """
     if not any(node.operator in ("dequantize_linear", *_CODED) for node in nodes):
         return nodes
     return _Joiner(nodes, constants, outputs).join()

@@ -60,7 +60,7 @@ class Ending:
         factor = np.asarray(self.x_scale, np.float32) * np.asarray(self.w_scale, np.float32)
         if self.y_scale is None:
             values: FloatArray = sums.astype(np.float32) * factor
-            return values if self.bias is None else np.asarray(values + np.asarray(self.bias, np.float32))
+            return values if self.bias is None else np.asarray(values + np.asarray(self.bias, np.float32), np.float32)
         total = np.rint(sums).astype(np.int64)
         if self.bias is not None:
             total = wrap_integers(total + np.asarray(self.bias, np.int64), 32)

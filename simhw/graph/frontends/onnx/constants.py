@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from simhw.errors import InputError
 from simhw.graph.frontends.onnx.ops.base import Context
@@ -17,6 +18,10 @@ _GROWS = {"ConstantOfShape", "Expand", "Tile", "Range", "OneHot", "EyeLike", "Re
 """Operators whose result may be far larger than their inputs."""
 
 
+_OURS = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "If"}
+"""Operators that the reference is not asked for: it lacks old versions, or they have graphs in them."""
+
+
 def evaluate(node: Any, inputs: Sequence[Host | None], context: Context, attributes: Mapping[str, Any]) -> Any:
     """Return the outputs of a node with constant inputs, or None where it is left to PyTorch."""
     if node.op_type == "Unsqueeze" or any(value is not None and value.dtype == object for value in inputs):
@@ -25,12 +30,15 @@ def evaluate(node: Any, inputs: Sequence[Host | None], context: Context, attribu
         return None if symbolic is None else known(symbolic(context, *inputs, **attributes))
     if node.op_type in _GROWS and _size(node, inputs) > LARGEST:
         return None
-    if node.domain not in ("", "ai.onnx"):
+    if node.domain not in ("", "ai.onnx") or node.op_type in _OURS:
         return None
+    from onnx import ValueInfoProto, helper
     from onnx.reference import ReferenceEvaluator
 
     try:
-        session = ReferenceEvaluator(node, opsets={"": context.opset})
+        given = [ValueInfoProto(name=name) for name in dict.fromkeys(node.input) if name]
+        graph = helper.make_graph([node], "one", given, [ValueInfoProto(name=name) for name in node.output if name])
+        session = ReferenceEvaluator(helper.make_model(graph, opset_imports=[helper.make_opsetid("", context.opset)]))
         feeds = {name: value for name, value in zip(node.input, inputs, strict=True) if name}
         results = session.run(None, feeds)
     except Exception as error:  # of any kind, for a node of any content
@@ -43,7 +51,7 @@ def _size(node: Any, inputs: Sequence[Host | None]) -> float:
     if node.op_type == "ConstantOfShape" and inputs[0] is not None:
         return float(np.prod(inputs[0].astype(np.float64)))
     if node.op_type == "Range" and None not in inputs[:3]:
-        start, limit, delta = (float(np.asarray(value).item()) for value in inputs[:3])  # type: ignore[arg-type]
+        start, limit, delta = (float(np.asarray(value).item()) for value in inputs[:3])
         return abs((limit - start) / delta) if delta else 0.0
     if node.op_type in ("Expand", "Tile") and inputs[0] is not None and inputs[1] is not None:
         return float(np.prod(inputs[1].astype(np.float64))) * max(1, inputs[0].size)
@@ -72,7 +80,7 @@ def _slice(_: Context, x: Host, starts: Host, ends: Host, axes: Host | None = No
     ):
         stop = int(end) if -(2**31) < end < 2**31 - 1 else None
         where[int(axis)] = slice(int(start), stop, int(step))
-    return x[tuple(where)]
+    return np.asarray(x[tuple(where)], object)
 
 
 def _cast(_: Context, x: Host, to: int, **__: Any) -> Host:
@@ -85,6 +93,20 @@ def _cast(_: Context, x: Host, to: int, **__: Any) -> Host:
 
 def _binary(function: Callable[[Any, Any], Any]) -> Callable[..., Host]:
     return lambda _, x, y: np.asarray(np.frompyfunc(function, 2, 1)(x, y), object)
+
+
+def _smaller(x: Any, y: Any) -> Any:
+    found: Any = torch.sym_min(x, y)  # type: ignore[no-untyped-call]
+    return found
+
+
+def _larger(x: Any, y: Any) -> Any:
+    """Return the larger size; without asking whether there is more than one sample."""
+    for one, other in ((x, y), (y, x)):
+        if isinstance(one, int) and one <= 1:
+            return other
+    found: Any = torch.sym_max(x, y)  # type: ignore[no-untyped-call]
+    return found
 
 
 _SYMBOLIC: Mapping[str, Callable[..., Host]] = {
@@ -101,10 +123,10 @@ _SYMBOLIC: Mapping[str, Callable[..., Host]] = {
     "Mul": _binary(lambda x, y: x * y),
     "Div": _binary(lambda x, y: x // y),
     "Mod": _binary(lambda x, y: x % y),
-    "Min": _binary(min),
-    "Max": _binary(max),
+    "Min": _binary(_smaller),
+    "Max": _binary(_larger),
     "Equal": _binary(lambda x, y: isinstance(x, int) and isinstance(y, int) and x == y),
-    "Where": lambda _, condition, x, y: np.where(condition.astype(bool), x, y),
+    "Where": lambda _, condition, x, y: np.asarray(np.where(condition.astype(bool), x, y), object),
     "ReduceProd": lambda _, x, *__, **___: np.asarray([np.prod(x)], object),
 }
 """Arithmetic on sizes: integers of at least 0, of which a symbolic one equals no known one."""

@@ -1,7 +1,8 @@
 """Values between ONNX nodes: tensors that PyTorch traces, and small constants and sizes that stay with the host.
 
-A host value is a NumPy array: an initializer of one number or one axis of integers, a shape, and what is computed from
-these alone. Shapes may hold PyTorch's symbolic integers (the number of samples); such arrays have dtype object.
+A host value is a NumPy array: an initializer of one number, a short list of them, one axis of integers, a shape, and
+what is computed from these alone. Shapes may hold PyTorch's symbolic integers (the number of samples); such arrays have
+dtype object.
 """
 
 from __future__ import annotations
@@ -19,6 +20,12 @@ Value = Any
 """torch.Tensor or Host; None for an optional input that is left out."""
 
 
+MOST = 4096
+"""Integers of a list that stays with the host."""
+FACTORS = 4
+"""Numbers of a list that may be the factors of a Resize."""
+
+
 def is_host(value: Value) -> bool:
     """Whether a value is known to the host."""
     return isinstance(value, np.ndarray)
@@ -26,7 +33,8 @@ def is_host(value: Value) -> bool:
 
 def stays_on_host(array: Host) -> bool:
     """Whether a constant is one number or a short list of integers, which decides sizes and axes."""
-    return array.size <= 1 or (array.ndim <= 1 and array.dtype.kind in "iub" and array.size <= 4096)
+    integers = array.ndim <= 1 and array.dtype.kind in "iub" and array.size <= MOST
+    return array.size <= 1 or integers or (array.ndim == 1 and array.size <= FACTORS)
 
 
 def pack(items: Any) -> Host:

@@ -111,7 +111,7 @@ def cast(_: Context, x: Value, to: int, saturate: int = 1, round_mode: str = "up
 
     if to in (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16):
         return tensor(x).to(torch.float32)
-    types = {
+    types: Mapping[int, torch.dtype] = {
         TensorProto.INT64: torch.int64,
         TensorProto.INT32: torch.int64,
         TensorProto.BOOL: torch.bool,

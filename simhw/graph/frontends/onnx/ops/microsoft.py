@@ -13,6 +13,8 @@ from simhw.graph.frontends.onnx import library
 from simhw.graph.frontends.onnx.ops.base import Context
 from simhw.graph.frontends.onnx.ops.products import layer_norm, rms_norm
 from simhw.graph.frontends.onnx.ops.quantized import dequantize, parts, quantize
+from simhw.graph.frontends.onnx.ops.reductions import softmax
+from simhw.graph.frontends.onnx.ops.windows import average_pool
 from simhw.graph.frontends.onnx.values import Value, tensor
 
 
@@ -38,6 +40,20 @@ def global_average(x: torch.Tensor, channels_last: int = 0) -> Any:
     if channels_last:
         raise InputError("it has channels_last, which is not supported; export with channels first")
     return x.mean(dim=list(range(2, x.ndim)), keepdim=True)
+
+
+def qlinear_softmax(context: Context, *values: Value, axis: int = -1, opset: int = 13) -> Any:
+    """QLinearSoftmax; ``opset`` says whose Softmax it is."""
+    values_of = Context(opset=opset, outputs=1)
+    found = softmax(values_of, dequantize(context, *values[:3]), axis)
+    return quantize(context, found, *values[3:])
+
+
+def qlinear_average_pool(context: Context, *values: Value, channels_last: int = 0, **options: Any) -> Any:
+    """QLinearAveragePool, channels first."""
+    if channels_last:
+        raise InputError("it has channels_last, which is not supported; export with channels first")
+    return quantize(context, average_pool(context, dequantize(context, *values[:3]), **options), *values[3:])
 
 
 def qgemm(
@@ -125,6 +141,8 @@ OPERATORS: Mapping[str, Any] = {
     "com.microsoft.QLinearSigmoid": _through_floats(torch.sigmoid, 1),
     "com.microsoft.QLinearLeakyRelu": _through_floats(lambda x, alpha=0.01: F.leaky_relu(x, alpha), 1),
     "com.microsoft.QLinearGlobalAveragePool": _through_floats(global_average, 1),
+    "com.microsoft.QLinearAveragePool": qlinear_average_pool,
+    "com.microsoft.QLinearSoftmax": qlinear_softmax,
     "com.microsoft.QLinearConcat": qlinear_concat,
     "com.microsoft.QGemm": qgemm,
     "com.microsoft.Gelu": lambda _, x: F.gelu(tensor(x)),

@@ -137,7 +137,7 @@ def attention(
         if not q_num_heads or not kv_num_heads:
             raise InputError("its operands have 3 axes and no number of heads; give q_num_heads and kv_num_heads")
         queries, keys, values = (
-            part.unflatten(-1, (heads, -1)).transpose(1, 2)
+            torch.unflatten(part, -1, (heads, -1)).transpose(1, 2)
             for part, heads in ((queries, q_num_heads), (keys, kv_num_heads), (values, kv_num_heads))
         )
     repeated = queries.shape[1] // keys.shape[1]

@@ -25,7 +25,7 @@ def _type_of(zero: Value, given: int) -> str:
     from onnx import TensorProto
 
     if given:
-        name = TensorProto.DataType.Name(given).lower()
+        name = str(TensorProto.DataType.Name(given)).lower()
     elif zero is None:
         name = "uint8"
     elif is_host(zero):

@@ -18,7 +18,7 @@ _GRU = (1, 0, 2)
 
 
 def lstm(
-    _: Context,
+    context: Context,
     x: Value,
     w: Value,
     r: Value,
@@ -36,7 +36,8 @@ def lstm(
     _refuse(other, lengths, peepholes, ("Sigmoid", "Tanh", "Tanh"), direction)
     weights = _weights(w, r, b, _LSTM)
     x, both, start = _start(x, w, h, hidden_size, direction, layout)
-    _, _, cell = _start(x, w, c, hidden_size, direction, layout)
+    del context
+    cell = _start(x, w, c, hidden_size, direction, layout)[2]
     out, last, last_cell = torch.lstm(x, (start, cell), weights, b is not None, 1, 0.0, False, both, bool(layout))
     return _directions(out, both, layout), *_ends(last, last_cell, layout=layout)
 
@@ -83,7 +84,7 @@ def _names(activations: Sequence[Any]) -> list[str]:
 def _weights(w: Value, r: Value, b: Value, order: Sequence[int]) -> list[torch.Tensor]:
     """Return the weights of each direction, gates in PyTorch's order."""
     inputs, hidden = tensor(w), tensor(r)
-    biases = None if b is None else tensor(b).unflatten(1, (2, -1))
+    biases = None if b is None else torch.unflatten(tensor(b), 1, (2, -1))
     found = []
     for way in range(inputs.shape[0]):
         parts = [inputs[way], hidden[way]]
@@ -108,7 +109,7 @@ def _start(
 
 def _directions(out: torch.Tensor, both: bool, layout: int) -> torch.Tensor:
     """Return ``(length, directions, batch, hidden)``, or ``(batch, length, directions, hidden)``."""
-    parts = out.unflatten(-1, (2 if both else 1, -1))
+    parts = torch.unflatten(out, -1, (2 if both else 1, -1))
     return parts if layout else parts.transpose(1, 2)
 
 

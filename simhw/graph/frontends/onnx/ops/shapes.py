@@ -13,7 +13,7 @@ from simhw.errors import InputError
 from simhw.graph.frontends.onnx.ops.base import Context
 from simhw.graph.frontends.onnx.values import Value, host, ints, is_host, pack, tensor
 
-_ALL = 2**31 - 1
+_ALL = 10**9
 """From here on an end means the end of the axis."""
 
 
