@@ -72,6 +72,14 @@ def cached(name: str, file: str | None = None, cache_dir: Path | None = None) ->
     return target
 
 
+def is_fetched(name: str, cache_dir: Path | None = None) -> bool:
+    """Whether all files of ``name`` are in the cache with their lengths; `cached` checks their hashes too."""
+    folder = cache_folder(cache_dir) / name
+    members = [member for package in _packages(name) for member in package.members]
+    places = [(folder / member.file, member.size) for member in members]
+    return all(place.is_file() and place.stat().st_size == size for place, size in places)
+
+
 def _packages(name: str) -> tuple[Package, ...]:
     if name not in PACKAGES:
         raise InputError(

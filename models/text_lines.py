@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -15,16 +15,18 @@ from simhw.models.language import read_text
 HEIGHT, FONT_SIZE, MARGIN = 48, 32, 6
 NOISE = 25.0
 """Standard deviation of the noise, of 255 shades."""
-FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-"""Matplotlib ships it, so every machine draws the same letters."""
+FONT = "mpl-data/fonts/ttf/DejaVuSans.ttf"
+"""Inside Matplotlib, which ships it, so that every machine draws the same letters."""
 
 
 def font() -> ImageFont.FreeTypeFont:
     """Return the font at its size; InputError where Matplotlib came without it."""
+    found = find_spec("matplotlib")
+    path = Path(found.origin or "").parent / FONT if found is not None else Path(FONT)
     try:
-        return ImageFont.truetype(str(FONT), FONT_SIZE, layout_engine=ImageFont.Layout.BASIC)
+        return ImageFont.truetype(str(path), FONT_SIZE, layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:
-        raise InputError(f"font {FONT} cannot be read ({error}); install matplotlib anew") from error
+        raise InputError(f"font {path} cannot be read ({error}); install matplotlib anew") from error
 
 
 def lines_of(text_file: str, width: int, count: int) -> list[str]:
