@@ -24,8 +24,7 @@ _OURS = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "If"}
 
 def evaluate(node: Any, inputs: Sequence[Host | None], context: Context, attributes: Mapping[str, Any]) -> Any:
     """Return the outputs of a node with constant inputs, or None where it is left to PyTorch."""
-    if node.op_type == "Unsqueeze" or any(value is not None and value.dtype == object for value in inputs):
-        # onnx.reference takes the axes of Unsqueeze before opset 13, an attribute, for an array, and fails
+    if any(value is not None and value.dtype == object for value in inputs):
         symbolic = _SYMBOLIC.get(node.op_type)
         return None if symbolic is None else known(symbolic(context, *inputs, **attributes))
     if node.op_type in _GROWS and _size(node, inputs) > LARGEST:
