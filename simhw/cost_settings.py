@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from simhw.arrays import Overlap, VectorOverlap, VectorUnit, check_overlaps
+from simhw.arrays.static_power import CLOCK_MHZ, StaticPower, check_clock, static_power
 from simhw.costs import CostTable
 from simhw.errors import InputError
 from simhw.formats import get_element_format
@@ -33,7 +34,7 @@ class CostSettings:
         dequantization: None: the PE's own place; ``IN_PE`` puts the dequantizer of weights into every PE.
         dequantizers: None: the PE's own; or how many columns share them (see ``simhw.arrays.stalls``).
         dram: kind of DRAM; None: the technology's default.
-        clock_mhz: of the array, for what leaks meanwhile.
+        clock_mhz: of the array, for what leaks and stands by meanwhile.
         ifmap_kb, filter_kb, ofmap_kb: buffers of activations, weights and outputs, in KiB.
         bandwidth: words per cycle between DRAM and the buffers, a word as wide as an activation; None: unlimited.
         latency: cycles before the first word of a transfer.
@@ -56,7 +57,7 @@ class CostSettings:
     dequantization: Dequantization | None = None
     dequantizers: Dequantizers | int | None = None
     dram: str | None = None
-    clock_mhz: float = 500.0
+    clock_mhz: float = CLOCK_MHZ
     ifmap_kb: int = 256
     filter_kb: int = 128
     ofmap_kb: int = 128
@@ -172,8 +173,20 @@ class CostSettings:
             InputError: it is so.
         """
         table.dram_pj_per_bit(self.dram)
-        if isinstance(self.clock_mhz, bool) or not 0 < self.clock_mhz < math.inf:
-            raise InputError(f"clock is {self.clock_mhz!r} MHz, must be greater than 0; give a frequency such as 500")
+        check_clock(self.clock_mhz)
+
+    def static_power(self, pe: ProcessingElement, table: CostTable) -> StaticPower:
+        """Return the power that the machine takes whether it computes or waits."""
+        width = pe.fixed_accumulator_bits or max(self._accumulator_bits(pe), pe.least_accumulator_bits)
+        return static_power(
+            pe,
+            table,
+            rows=self.rows,
+            columns=self.columns,
+            accumulator_bits=width,
+            dequantizers=self.dequantizers,
+            dram=self.dram,
+        )
 
     def vector_unit(self) -> VectorUnit | None:
         """Return the vector unit, None where there is none.

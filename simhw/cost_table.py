@@ -22,7 +22,7 @@ from simhw.layer_files import NamedLayer
 from simhw.layer_plan import ArraySettings, LayerPlan, plan_layer
 from simhw.memory import TRAFFIC_PARTS, Memory, Precision, traffic_bits
 from simhw.pes import Dequantization, Dequantizers, ProcessingElement, get_pe
-from simhw.pes.price import leakage_nw, price
+from simhw.pes.price import price
 
 ENERGY_PARTS = (
     "multiply",
@@ -39,6 +39,7 @@ ENERGY_PARTS = (
     "dram_read",
     "dram_write",
     "leakage",
+    "dram_static",
 )
 """Where energy goes; the total is their sum."""
 CostRow = Mapping[str, str | int | float]
@@ -86,7 +87,9 @@ def layer_row(
     vector_cycles = 0 if unit is None else requantization_cycles(plan, unit)
     if unit is not None:
         energy["vector"] = gemm.batch * gemm.m * gemm.n * REQUANTIZATION.energy_pj(table)
-    energy["leakage"] = leakage_pj(plan.total_cycles + vector_cycles, array, precision, pe, table, settings.clock_mhz)
+    static, cycles = settings.static_power(pe, table), plan.total_cycles + vector_cycles
+    energy["leakage"] = static.leakage_pj(cycles, settings.clock_mhz)
+    energy["dram_static"] = static.dram_pj(cycles, settings.clock_mhz)
     bits = traffic_bits(plan.tiling, precision)
     parts = {f"energy_{part}_pj": energy[part] for part in ENERGY_PARTS}
     return {
@@ -96,7 +99,7 @@ def layer_row(
         "k": gemm.k,
         "compute_cycles": found.compute_cycles,
         "stall_cycles": plan.stall_cycles,
-        "total_cycles": plan.total_cycles + vector_cycles,
+        "total_cycles": cycles,
         "utilization": plan.utilization,
         "sram_reads": found.sram_activation_reads + found.sram_weight_reads + found.sram_output_reads,
         "sram_writes": found.sram_output_writes,
@@ -124,6 +127,7 @@ def layer_row(
         "vector_overlap": settings.vector_overlap.value,
         "technology": table.name,
         "dram": settings.dram or table.dram_default,
+        "dram_static_source": static.dram_source,
         "clock_mhz": settings.clock_mhz,
         "bandwidth_words": "unlimited" if settings.bandwidth is None else settings.bandwidth,
         "ifmap_kb": settings.ifmap_kb,
@@ -182,8 +186,8 @@ def energy_pj(
     """Return the energy of a layer by part, in picojoules.
 
     Buffers are read and written by the array (every word that enters or leaves it) and by DRAM (every word that
-    crosses); scales and zero points add their share to each word of their operand. Vector work and leakage, which take
-    the whole layer's time, are 0 here.
+    crosses); scales and zero points add their share to each word of their operand. Vector work, leakage and DRAM's
+    standby, which take the whole layer's time, are 0 here.
     """
     gemm, found, tiling = plan.gemm, plan.schedule, plan.tiling
     macs = gemm.macs * array.passes / array.lanes  # cycles of the PEs
@@ -220,15 +224,5 @@ def energy_pj(
         "dram_read": (tiling.activation_bits + tiling.weight_bits + tiling.partial_read_bits) * dram,
         "dram_write": (tiling.partial_write_bits + tiling.output_bits) * dram,
         "leakage": 0.0,
+        "dram_static": 0.0,
     }
-
-
-def leakage_pj(
-    cycles: int, array: ArraySettings, precision: Precision, pe: ProcessingElement, table: CostTable, clock_mhz: float
-) -> float:
-    """Return what the PEs of an array leak meanwhile, in picojoules; 0 where nothing synthesised stands for them.
-
-    Nanowatts times microseconds are femtojoules.
-    """
-    width = pe.fixed_accumulator_bits or max(precision.accumulator_bits, pe.least_accumulator_bits)
-    return leakage_nw(pe, table, width) * array.rows * array.columns * cycles / clock_mhz * 1e-3

@@ -209,17 +209,24 @@ def _unit(name: str) -> str:
     return _lines(f"unit {name}", unit_pairs(name))
 
 
+def _standby(table: CostTable, kind: str) -> str:
+    milliwatts = table.dram_static(kind).milliwatts
+    return f"{milliwatts:.4g} mW" if milliwatts else "not stated"
+
+
 def _technology(name: str) -> str:
     from simhw.costs import CombinedTable, load_table
     from simhw.costs.dram import dram_kinds
 
     table = load_table(name)
+    kinds = sorted({*table.dram_kinds(), *dram_kinds()})
     head = _lines(
         f"technology {name}",
         [
             ("what", table.description),
             ("node", f"{table.node_nm:g} nm, {table.voltage_v:g} V"),
-            ("DRAM", f"{table.dram_default}; also {', '.join(sorted({*table.dram_kinds(), *dram_kinds()}))}"),
+            ("DRAM", f"{table.dram_default}; also {', '.join(kinds)}"),
+            ("DRAM at rest", "; ".join(f"{kind} {_standby(table, kind)}" for kind in kinds)),
             ("SRAM", _sram(table)),
             ("leakage", "of the synthesised PEs" if isinstance(table, CombinedTable) else "not stated: counted as 0"),
             ("source", table.source),

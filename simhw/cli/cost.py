@@ -75,7 +75,7 @@ _COMPAT = "scalesim3"
 @click.option("--vector-overlap", metavar="NAME", help="Of that unit with the array: none, pipelined. [default: none]")
 @click.option("--technology", metavar="NAME", help="Energy table. [default: horowitz_45nm]")
 @click.option("--dram", metavar="NAME", help="ddr4, lpddr4, lpddr5, hbm2, hbm3, gddr6. [default: the technology's]")
-@click.option("--clock-mhz", type=float, metavar="F", help="Of the array, for what leaks meanwhile. [default: 500]")
+@click.option("--clock-mhz", type=float, metavar="F", help="Of the array, for what leaks and stands by. [default: 500]")
 @click.option("--group-size", type=int, metavar="G", help="Of weights that share a scale. [default: the PE's block]")
 @click.option("--scale-bits", type=int, metavar="BITS", help="Of the scale of a group of weights. [default: 0]")
 @click.option("--zero-point-bits", type=int, metavar="BITS", help="Of the zero point of a group. [default: 0]")

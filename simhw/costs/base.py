@@ -25,7 +25,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from simhw.costs.dram import dram_kinds
+from simhw.costs.dram import DramStatic, dram_kinds
 from simhw.costs.gate_library import GateLibrary
 from simhw.costs.gates import count_gates
 from simhw.costs.parts import (
@@ -174,6 +174,23 @@ class CostTable:
         if wanted in shared:
             return shared[wanted].pj_per_bit
         raise unknown_name("dram", wanted, sorted({*self.dram_kinds(), *shared}))
+
+    def dram_static(self, kind: str | None = None) -> DramStatic:
+        """Return the power that one channel of DRAM takes all the time.
+
+        A table's own kinds have none: their constants do not set standby apart from what an access takes.
+
+        Raises:
+            InputError: the table has no such kind.
+        """
+        wanted = self.dram_default if kind is None else kind
+        self.dram_pj_per_bit(wanted)  # refuses what nobody prices
+        if wanted in self.dram_kinds():
+            return DramStatic(milliwatts=0.0, source=f"0: the {wanted} constant of {self.name} does not set it apart")
+        standby = dram_kinds()[wanted].standby
+        if standby is None:
+            return DramStatic(milliwatts=0.0, source=f"0: no citable figure for {wanted} at hand")
+        return DramStatic(milliwatts=standby.active_mw, source=f"active standby of one channel: {standby.source}")
 
     def _entries(self, part: str, quantity: Quantity) -> tuple[Entry, ...]:
         return tuple(entry for entry in self.entries if entry.part == part and entry.quantity is quantity)
