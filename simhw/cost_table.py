@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from simhw.arrays import (
@@ -20,7 +20,7 @@ from simhw.costs import REQUANTIZATION, CostTable, load_table
 from simhw.errors import InputError
 from simhw.layer_files import NamedLayer
 from simhw.layer_plan import ArraySettings, LayerPlan, plan_layer
-from simhw.memory import TRAFFIC_PARTS, Memory, Precision, traffic_bits
+from simhw.memory import TRAFFIC_PARTS, BufferPrice, Memory, Precision, buffer_price, traffic_bits
 from simhw.pes import Dequantization, Dequantizers, ProcessingElement, get_pe
 from simhw.pes.price import price
 
@@ -82,7 +82,8 @@ def layer_row(
 ) -> CostRow:
     """Return the row of a layer that was planned with this array, precision and memory."""
     gemm, found = plan.gemm, plan.schedule
-    energy = energy_pj(plan, array, precision, memory, pe, table, settings.dram)
+    buffers = settings.buffer_prices(table, array, precision, memory)
+    energy = energy_pj(plan, array, precision, memory, pe, table, settings.dram, buffers)
     unit = settings.vector_unit()
     vector_cycles = 0 if unit is None else requantization_cycles(plan, unit)
     if unit is not None:
@@ -90,6 +91,7 @@ def layer_row(
     static, cycles = settings.static_power(pe, table), plan.total_cycles + vector_cycles
     energy["leakage"] = static.leakage_pj(cycles, settings.clock_mhz)
     energy["dram_static"] = static.dram_pj(cycles, settings.clock_mhz)
+    area = settings.sram_um2(pe, table)
     bits = traffic_bits(plan.tiling, precision)
     parts = {f"energy_{part}_pj": energy[part] for part in ENERGY_PARTS}
     return {
@@ -133,6 +135,11 @@ def layer_row(
         "ifmap_kb": settings.ifmap_kb,
         "filter_kb": settings.filter_kb,
         "ofmap_kb": settings.ofmap_kb,
+        "sram": settings.sram or table.name,
+        "sram_banks": settings.sram_banks,
+        "sram_ports": settings.sram_ports,
+        "sram_width": "array" if settings.sram_width is None else settings.sram_width,
+        "sram_area_mm2": "not stated" if area is None else area * 1e-6,
         **{f"dram_{part}_bits": bits[part] for part in TRAFFIC_PARTS},
         "tile": "x".join(map(str, plan.tiling.tile)),
         "tile_order": plan.tiling.order,
@@ -182,12 +189,14 @@ def energy_pj(
     pe: ProcessingElement,
     table: CostTable,
     dram_kind: str | None = None,
+    buffers: Sequence[BufferPrice] | None = None,
 ) -> dict[str, float]:
     """Return the energy of a layer by part, in picojoules.
 
     Buffers are read and written by the array (every word that enters or leaves it) and by DRAM (every word that
-    crosses); scales and zero points add their share to each word of their operand. Vector work, leakage and DRAM's
-    standby, which take the whole layer's time, are 0 here.
+    crosses); scales and zero points add their share to each word of their operand. ``buffers`` are the prices of those
+    of activations, weights and outputs; None: by the technology's own figures. Vector work, leakage and DRAM's standby,
+    which take the whole layer's time, are 0 here.
     """
     gemm, found, tiling = plan.gemm, plan.schedule, plan.tiling
     macs = gemm.macs * array.passes / array.lanes  # cycles of the PEs
@@ -201,26 +210,24 @@ def energy_pj(
     partial_writes = (found.sram_output_writes - outputs) * precision.accumulator_bits
     partial_reads = found.sram_output_reads * precision.accumulator_bits
 
-    def read(kib: int, bits: float) -> float:
-        return bits * table.sram_pj_per_bit(kib, False)
-
-    def write(kib: int, bits: float) -> float:
-        return bits * table.sram_pj_per_bit(kib, True)
-
     dram = table.dram_pj_per_bit(dram_kind)
-    ifmap, filters, ofmap = memory.activation.kib, memory.weight.kib, memory.output.kib
+    if buffers is None:
+        buffers = [buffer_price(each, 1, table) for each in (memory.activation, memory.weight, memory.output)]
+    ifmap, filters, ofmap = buffers
+    output_read_bits = partial_reads + tiling.partial_write_bits + tiling.output_bits
+    output_write_bits = outputs * precision.output_bits + partial_writes + tiling.partial_read_bits
     return {
         "multiply": macs * (cost.multiply_pj - cost.registers_pj),
         "registers": macs * cost.registers_pj,
         "accumulate": macs * cost.accumulate_pj,
         "dequantize": dequantization_energy_pj(work, pe, group or gemm.k, table),
         "vector": 0.0,
-        "activation_sram_read": read(ifmap, found.sram_activation_reads * activation),
-        "activation_sram_write": write(ifmap, tiling.activation_bits),
-        "weight_sram_read": read(filters, found.sram_weight_reads * weight),
-        "weight_sram_write": write(filters, tiling.weight_bits),
-        "output_sram_read": read(ofmap, partial_reads + tiling.partial_write_bits + tiling.output_bits),
-        "output_sram_write": write(ofmap, outputs * precision.output_bits + partial_writes + tiling.partial_read_bits),
+        "activation_sram_read": found.sram_activation_reads * activation * ifmap.read_pj_per_bit,
+        "activation_sram_write": tiling.activation_bits * ifmap.write_pj_per_bit,
+        "weight_sram_read": found.sram_weight_reads * weight * filters.read_pj_per_bit,
+        "weight_sram_write": tiling.weight_bits * filters.write_pj_per_bit,
+        "output_sram_read": output_read_bits * ofmap.read_pj_per_bit,
+        "output_sram_write": output_write_bits * ofmap.write_pj_per_bit,
         "dram_read": (tiling.activation_bits + tiling.weight_bits + tiling.partial_read_bits) * dram,
         "dram_write": (tiling.partial_write_bits + tiling.output_bits) * dram,
         "leakage": 0.0,

@@ -40,6 +40,7 @@ def explain(name: str, k: int | None = None) -> str:
         "pes": lambda entry: _pe(entry, k),
         "units": _unit,
         "technologies": _technology,
+        "srams": _sram_macros,
         "models": _model,
         "workloads": _workload,
     }
@@ -253,6 +254,12 @@ def _sram(table: CostTable) -> str:
         f"{found.factor:.3g} pJ per bit x KiB^{found.power:.3g} fits the points within {found.max_error:.1%} "
         f"(rms {found.rms_error:.1%}); between points they themselves are followed"
     )
+
+
+def _sram_macros(name: str) -> str:
+    from simhw.explanation_srams import sram_pairs
+
+    return _lines(f"SRAM macros {name}", sram_pairs(name))
 
 
 def _model(name: str) -> str:

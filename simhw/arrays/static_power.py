@@ -1,8 +1,9 @@
 """Power that a machine takes whether it computes or waits: what its circuits leak, and its DRAM in standby.
 
-The array leaks as the synthesised circuits that stand for its PEs and for the dequantizers behind their groups. What no
-synthesis stands for counts as 0: the vector unit, dequantizers in front of the multipliers, adders for sums of
-activations and running sums. DRAM is one channel (:mod:`simhw.costs.dram`).
+The array leaks as the synthesised circuits that stand for its PEs and for the dequantizers behind their groups, buffers
+as the macros that they are made of, where a table of them was chosen. What neither stands for counts as 0: the vector
+unit, dequantizers in front of the multipliers, adders for sums of activations and running sums. DRAM is one channel
+(:mod:`simhw.costs.dram`).
 """
 
 from __future__ import annotations
@@ -26,18 +27,20 @@ class StaticPower:
     Attributes:
         pes_nw: of all PEs, in nanowatts.
         dequantizers_nw: of all dequantizers of group sums, in nanowatts.
+        buffers_nw: of all buffers, in nanowatts.
         dram_mw: of DRAM, in milliwatts.
         dram_source: where ``dram_mw`` is from, or why it is 0.
     """
 
     pes_nw: float
     dequantizers_nw: float
+    buffers_nw: float
     dram_mw: float
     dram_source: str
 
     def leakage_pj(self, cycles: int, clock_mhz: float) -> float:
         """Return what the circuits leak meanwhile, in picojoules. (Nanowatts times microseconds are femtojoules.)"""
-        return (self.pes_nw + self.dequantizers_nw) * cycles / clock_mhz * 1e-3
+        return (self.pes_nw + self.dequantizers_nw + self.buffers_nw) * cycles / clock_mhz * 1e-3
 
     def dram_pj(self, cycles: int, clock_mhz: float) -> float:
         """Return what DRAM takes meanwhile, in picojoules. (Milliwatts times microseconds are nanojoules.)"""
@@ -53,6 +56,7 @@ def static_power(
     accumulator_bits: int,
     dequantizers: Dequantizers | int | None = None,
     dram: str | None = None,
+    buffers_nw: float = 0.0,
 ) -> StaticPower:
     """Return the power of an array of ``pe`` and of its DRAM.
 
@@ -63,6 +67,7 @@ def static_power(
         accumulator_bits: of each PE.
         dequantizers: how many the array has; None: as many as the PE's own rule says.
         dram: kind; None: the technology's default.
+        buffers_nw: what the buffers leak, in nanowatts.
 
     Raises:
         InputError: nobody prices that kind of DRAM.
@@ -73,6 +78,7 @@ def static_power(
     return StaticPower(
         pes_nw=rows * columns * leakage_nw(pe, table, accumulator_bits),
         dequantizers_nw=0.0 if behind is None else count * behind.leakage_nw,
+        buffers_nw=buffers_nw,
         dram_mw=static.milliwatts,
         dram_source=static.source,
     )
