@@ -15,7 +15,8 @@ Scaling rules for sizes that are no table point (the same for energy and area):
 * ``Shared``: 1 / lanes of its part.
 * A table of gates (``gates_28nm``) has no such points: its parts are counted in gates (``simhw.costs.gates``).
 * SRAM: energy per bit is a power of the capacity between two table points (linear in log-log), and goes on
-  with the slope of the nearest pair outside them. A table without write entries prices a write as a read.
+  with the slope of the nearest pair outside them, where that rises. A table without write entries prices a
+  write as a read.
 """
 
 from __future__ import annotations
@@ -140,7 +141,11 @@ class CostTable:
         """
         if not capacity_kib > 0:
             raise InputError(f"SRAM capacity is {capacity_kib} KiB, must be greater than 0; give it in KiB, as in 128")
-        return between(self._sram_points(write), capacity_kib)
+        points = self._sram_points(write)
+        found, (least, first), (most, last) = between(points, capacity_kib), points[0], points[-1]
+        if capacity_kib < least:  # SRAMs that are organised differently may fall: less capacity never costs more
+            return min(found, first)
+        return max(found, last) if capacity_kib > most else found
 
     def sram_fit(self, write: bool = False) -> PowerLaw | None:
         """Return the power law through all SRAM points, with its errors; None where one point alone is stated."""

@@ -30,7 +30,7 @@ LAYERS = [NamedLayer(name="x", layer=Gemm(m=64, n=64, k=64))]
 def test_every_technology_has_every_type_of_dram():
     assert set(dram_kinds()) == {"ddr4", "lpddr4", "lpddr5", "hbm2", "hbm3", "gddr6"}
     for name in ("jouppi_7nm", "gates_28nm", "aladdin_40nm"):
-        assert load_table(name).dram_pj_per_bit("hbm3") == 3.25
+        assert load_table(name).dram_pj_per_bit("hbm3") == 4.05
         assert load_table(name).dram_pj_per_bit("ddr4") == 1300 / 64
     assert load_table("horowitz_45nm").dram_pj_per_bit() == load_table("horowitz_45nm").dram_pj_per_bit("ddr")
 
