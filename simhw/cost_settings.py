@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from simhw.arrays import Overlap, VectorOverlap, VectorUnit, check_overlaps
-from simhw.arrays.static_power import CLOCK_MHZ, StaticPower, check_clock, static_power
+from simhw.arrays.static_power import CLOCK_MHZ, Standing, check_clock, static_power
 from simhw.costs import CostTable
 from simhw.costs.sram_table import load_sram
 from simhw.errors import InputError
@@ -208,10 +208,13 @@ class CostSettings:
         table.dram_pj_per_bit(self.dram)
         check_clock(self.clock_mhz)
 
-    def static_power(self, pe: ProcessingElement, table: CostTable) -> StaticPower:
-        """Return the power that the machine takes whether it computes or waits."""
+    def standing(self, pe: ProcessingElement, table: CostTable) -> Standing:
+        """Return what the machine costs whether it computes or waits."""
         width = pe.fixed_accumulator_bits or max(self._accumulator_bits(pe), pe.least_accumulator_bits)
-        return static_power(
+        precision = self.precision_of(pe)
+        buffers = self.buffer_prices(table, self.array_of(pe), precision, self.memory_of(precision))
+        areas = [each.area_um2 for each in buffers if each.area_um2 is not None]
+        power = static_power(
             pe,
             table,
             rows=self.rows,
@@ -219,17 +222,9 @@ class CostSettings:
             accumulator_bits=width,
             dequantizers=self.dequantizers,
             dram=self.dram,
-            buffers_nw=sum(each.leakage_nw for each in self._own_buffers(pe, table)),
+            buffers_nw=sum(each.leakage_nw for each in buffers),
         )
-
-    def sram_um2(self, pe: ProcessingElement, table: CostTable) -> float | None:
-        """Return the area of all buffers in square micrometres, None where nothing states it."""
-        areas = [each.area_um2 for each in self._own_buffers(pe, table)]
-        return None if None in areas else sum(area for area in areas if area is not None)
-
-    def _own_buffers(self, pe: ProcessingElement, table: CostTable) -> tuple[BufferPrice, ...]:
-        precision = self.precision_of(pe)
-        return self.buffer_prices(table, self.array_of(pe), precision, self.memory_of(precision))
+        return Standing(power=power, buffers_um2=sum(areas) if len(areas) == len(buffers) else None)
 
     def vector_unit(self) -> VectorUnit | None:
         """Return the vector unit, None where there is none.

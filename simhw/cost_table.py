@@ -15,6 +15,7 @@ from simhw.arrays import (
 )
 from simhw.arrays.base import check_positive
 from simhw.arrays.hand_over import hand_over
+from simhw.arrays.static_power import Standing
 from simhw.cost_settings import CostSettings
 from simhw.costs import REQUANTIZATION, CostTable, load_table
 from simhw.errors import InputError
@@ -60,13 +61,14 @@ def cost_rows(layers: Iterable[NamedLayer], settings: CostSettings) -> list[Cost
     memory = settings.memory_of(precision)
     settings.vector_unit()
     settings.check_prices(table)
+    standing = settings.standing(pe, table)
     rows = []
     for named in layers:
         try:
             plan = plan_layer(named.layer, array, precision, memory)
         except InputError as error:
             raise InputError(f"layer {named.name!r}: {error}") from error
-        rows.append(layer_row(named.name, plan, array, precision, memory, pe, table, settings))
+        rows.append(layer_row(named.name, plan, array, precision, memory, pe, table, settings, standing))
     return rows
 
 
@@ -79,6 +81,7 @@ def layer_row(
     pe: ProcessingElement,
     table: CostTable,
     settings: CostSettings,
+    standing: Standing,
 ) -> CostRow:
     """Return the row of a layer that was planned with this array, precision and memory."""
     gemm, found = plan.gemm, plan.schedule
@@ -88,10 +91,9 @@ def layer_row(
     vector_cycles = 0 if unit is None else requantization_cycles(plan, unit)
     if unit is not None:
         energy["vector"] = gemm.batch * gemm.m * gemm.n * REQUANTIZATION.energy_pj(table)
-    static, cycles = settings.static_power(pe, table), plan.total_cycles + vector_cycles
+    static, area, cycles = standing.power, standing.buffers_um2, plan.total_cycles + vector_cycles
     energy["leakage"] = static.leakage_pj(cycles, settings.clock_mhz)
     energy["dram_static"] = static.dram_pj(cycles, settings.clock_mhz)
-    area = settings.sram_um2(pe, table)
     bits = traffic_bits(plan.tiling, precision)
     parts = {f"energy_{part}_pj": energy[part] for part in ENERGY_PARTS}
     return {

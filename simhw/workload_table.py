@@ -132,7 +132,7 @@ class _Pricer:
         self.kv_bits = self.attention[0].weight_bits
         self.memory = settings.memory_of(self.precision)
         settings.check_prices(self.table)
-        self.static = settings.static_power(self.pe, self.table)
+        self.standing = settings.standing(self.pe, self.table)
         unit = settings.vector_unit()
         assert unit is not None
         self.unit = unit
@@ -166,7 +166,8 @@ class _Pricer:
             plan = plan_layer(step.layer, array, precision, self.memory)
         except InputError as error:
             raise InputError(f"step {step.name!r}: {error}") from error
-        row = layer_row(step.name, plan, array, precision, self.memory, self.pe, self.table, self.settings)
+        machine = self.memory, self.pe, self.table, self.settings, self.standing
+        row = layer_row(step.name, plan, array, precision, *machine)
         return plan, dict(row)
 
     def _vector(self, step: Work, before: HandOver) -> dict[str, Any]:
@@ -176,8 +177,8 @@ class _Pricer:
         clock_mhz = self.settings.clock_mhz
         parts = {
             "vector": step.elements * work.energy_pj(self.table),
-            "leakage": self.static.leakage_pj(cycles, clock_mhz),
-            "dram_static": self.static.dram_pj(cycles, clock_mhz),
+            "leakage": self.standing.power.leakage_pj(cycles, clock_mhz),
+            "dram_static": self.standing.power.dram_pj(cycles, clock_mhz),
         }
         counts: dict[str, Any] = dict.fromkeys(SUMS, 0)
         sizes: dict[str, Any] = dict.fromkeys(("m", "n", "k", "batch"), 0)

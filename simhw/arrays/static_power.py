@@ -47,6 +47,19 @@ class StaticPower:
         return self.dram_mw * cycles / clock_mhz * 1e3
 
 
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What a machine costs whether it computes or waits.
+
+    Attributes:
+        power: of its circuits and its DRAM.
+        buffers_um2: area of all buffers in square micrometres; None: not stated.
+    """
+
+    power: StaticPower
+    buffers_um2: float | None
+
+
 def static_power(
     pe: ProcessingElement,
     table: CostTable,

@@ -91,7 +91,7 @@ def test_both_commands_have_one_machine(pe: str):
     one = get_pe(pe)
     width = one.fixed_accumulator_bits or max(32, one.least_accumulator_bits)
     cost, run = CostSettings(pe=pe, **common), Machine(**common)
-    assert cost.static_power(one, run.table) == run.static_power(one, width)
+    assert cost.standing(one, run.table).power == run.static_power(one, width)
 
 
 def test_what_a_machine_refuses():
