@@ -19,21 +19,23 @@ NAMES = sram_names()
 TABLE = load_sram("cacti_45nm")
 
 RUNS = {
-    # node, KiB, bits, ports: nJ read, nJ written, mW of leakage, mm2, as CACTI printed them
-    (45, 32, 64, 1): (0.0170418, 0.0153975, 0.000923907, 0.0948597),
-    (45, 128, 256, 1): (0.0737616, 0.0882016, 0.00331979, 0.473839),
-    (45, 2048, 1024, 1): (1.10482, 1.22239, 0.0485929, 8.76263),
-    (45, 8, 64, 2): (0.00767023, 0.00991592, 0.000291315, 0.0539342),
-    (40, 128, 64, 1): (0.0264929, 0.0211336, 0.00464334, 0.339417),
-    (28, 32, 256, 1): (0.0115026, 0.0208514, 0.00393601, 0.0400045),
+    # table, KiB, bits, ports: nJ read, nJ written, mW of leakage, mm2, as CACTI printed them
+    ("cacti_45nm", 32, 64, 1): (0.0170418, 0.0153975, 0.000923907, 0.0948597),
+    ("cacti_45nm", 128, 256, 1): (0.0737616, 0.0882016, 0.00331979, 0.473839),
+    ("cacti_45nm", 2048, 1024, 1): (1.10482, 1.22239, 0.0485929, 8.76263),
+    ("cacti_45nm", 8, 64, 2): (0.00767023, 0.00991592, 0.000291315, 0.0539342),
+    ("cacti_40nm", 128, 64, 1): (0.0264929, 0.0211336, 0.00464334, 0.339417),
+    ("cacti_28nm", 32, 256, 1): (0.0115026, 0.0208514, 0.00393601, 0.0400045),
+    ("cacti_45nm_hp", 128, 256, 1): (0.0562922, 0.0664696, 138.442, 0.473782),
+    ("cacti_28nm_hp", 8, 512, 1): (0.010443, 0.0153722, 4.18539, 0.0190827),
 }
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_points_are_what_cacti_printed(run: tuple[int, int, int, int]):
-    node, kib, bits, ports = run
+def test_points_are_what_cacti_printed(run: tuple[str, int, int, int]):
+    name, kib, bits, ports = run
     read_nj, write_nj, leakage_mw, area_mm2 = RUNS[run]
-    table = load_sram(f"cacti_{node}nm")
+    table = load_sram(name)
     expected = (read_nj * 1000, write_nj * 1000, leakage_mw, area_mm2)
     for figure, value in zip(MacroFigure, expected, strict=True):
         assert table.value(figure, kib, bits, ports) == pytest.approx(value, rel=1e-9)
