@@ -158,6 +158,12 @@ def _technologies() -> dict[str, str]:
     return {name: load_table(name).description for name in table_names()}
 
 
+def _srams() -> dict[str, str]:
+    from simhw.costs.sram_table import load_sram, sram_names
+
+    return {name: load_sram(name).description for name in sram_names()}
+
+
 def _workloads() -> dict[str, str]:
     from simhw.workloads import load_shape, shape_names
 
@@ -182,6 +188,7 @@ ENTRIES: Final = MappingProxyType[str, Callable[[], dict[str, str]]](
         "multipliers": _multipliers,
         "dataflows": _dataflows,
         "technologies": _technologies,
+        "srams": _srams,
         "methods": _methods,
         "operators": _operators,
         "workloads": _workloads,

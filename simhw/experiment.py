@@ -10,6 +10,7 @@ from pathlib import Path
 from simhw.accumulators import Exact
 from simhw.arrays import Overlap, VectorOverlap, get_dataflow
 from simhw.arrays.base import check_positive
+from simhw.arrays.static_power import CLOCK_MHZ
 from simhw.calibration import calibrate, needs_calibration
 from simhw.catalog import get_method, get_network, get_scheme, model_entries
 from simhw.errors import InputError
@@ -50,7 +51,7 @@ class Experiment:
         units: special function units in place of the float reference's operators, each ``FUNCTION=UNIT`` or
             ``PATTERN:FUNCTION=UNIT`` (see :mod:`simhw.unit_choice`).
         samples, tokens: how much of the data set; both None means the network's default.
-        rows, columns, dataflow, overlap, vector_overlap, quantizers, technology: the machine.
+        rows, columns, dataflow, overlap, vector_overlap, quantizers, technology, dram, clock_mhz: the machine.
     """
 
     model: str
@@ -70,9 +71,11 @@ class Experiment:
     vector_overlap: str = "none"
     quantizers: str = "port"
     technology: str = "horowitz_45nm"
+    dram: str | None = None
+    clock_mhz: float = CLOCK_MHZ
 
     def machine(self) -> Machine:
-        """Return the machine. Raises InputError for unknown names and sizes below 1."""
+        """Return the machine. Raises InputError for unknown names, sizes below 1 and a clock that is not positive."""
         check_positive("rows", self.rows)
         check_positive("columns", self.columns)
         get_dataflow(self.dataflow)
@@ -91,8 +94,10 @@ class Experiment:
             vector_overlap=VectorOverlap(self.vector_overlap),
             quantizers=Quantizers(self.quantizers),
             technology=self.technology,
+            dram=self.dram,
+            clock_mhz=self.clock_mhz,
         )
-        _ = machine.table  # an unknown technology is refused before anything runs
+        machine.table.dram_pj_per_bit(self.dram)  # unknown names are refused before anything runs
         return machine
 
     def arithmetic(self) -> list[tuple[Datapath, Scheme]]:
