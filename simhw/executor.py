@@ -10,6 +10,7 @@ import numpy as np
 
 from simhw.accumulators import Exact
 from simhw.arrays.base import check_positive
+from simhw.caching.batch import Functions, StepCache, run_batch
 from simhw.errors import InputError
 from simhw.execution import Arithmetic, Execution, Observer, Step
 from simhw.gemm.engine import multiply, multiply_codes, prepare_weights
@@ -47,6 +48,7 @@ def execute(
     compare: bool = True,
     observe: Observer | None = None,
     progress: Callable[[int], None] = lambda _: None,
+    cache: StepCache | None = None,
 ) -> Execution:
     """Run all samples, ``batch`` at a time, on the datapath and in float.
 
@@ -59,11 +61,12 @@ def execute(
         compare: whether the float reference runs, and every step is measured against it.
         observe: called with every step and its output on the datapath, in the order of execution; moves included.
         progress: called with 1 after each step of each batch.
+        cache: where results of steps are kept and looked for; with ``observe``, which sees every step run, unused.
 
     Raises:
         InputError: no samples, a step that fails on these shapes, NaN or infinity in weights or inputs.
     """
-    return Executor(graph, arithmetic, compare, observe).run(inputs, batch=batch, progress=progress)
+    return Executor(graph, arithmetic, compare, observe, cache).run(inputs, batch=batch, progress=progress)
 
 
 class Executor:
@@ -73,12 +76,18 @@ class Executor:
     """
 
     def __init__(
-        self, graph: Graph, arithmetic: Arithmetic, compare: bool = True, observe: Observer | None = None
+        self,
+        graph: Graph,
+        arithmetic: Arithmetic,
+        compare: bool = True,
+        observe: Observer | None = None,
+        cache: StepCache | None = None,
     ) -> None:
         self.graph = graph
         self.arithmetic = arithmetic
         self.compare = compare
         self.observe = observe
+        self.cache = None if observe is not None else cache
         self.stored: dict[str, Operand] = {}
         self.prepared: dict[str, Operand] = {}
         self.last = _last_uses(graph)
@@ -99,7 +108,8 @@ class Executor:
         outputs, references = [], []
         noise = Noise()
         for start in range(0, len(inputs), batch):
-            output, reference = self._batch(inputs[start : start + batch], progress)
+            run = self._batch if self.cache is None else self._cached_batch
+            output, reference = run(inputs[start : start + batch], progress)
             outputs.append(output)
             if reference is not None:
                 references.append(reference)
@@ -130,6 +140,41 @@ class Executor:
         name = self.graph.outputs[0]
         reference = None if expected is None else np.asarray(expected[name], np.float32)
         return np.asarray(actual[name], np.float32), reference
+
+    def _cached_batch(self, inputs: Array, progress: Callable[[int], None]) -> tuple[FloatArray, FloatArray | None]:
+        """Return the outputs of a batch; only those steps run whose results are not kept."""
+        assert self.cache is not None
+        functions = Functions(
+            reference=lambda node, values: _reference(node, *resolve(node, values)),
+            actual=lambda node, values: self._step_alone(node, values, len(inputs)),
+        )
+        result = run_batch(
+            self.graph,
+            self.arithmetic,
+            _start(self.graph, inputs),
+            self.steps,
+            functions,
+            self.cache,
+            compare=self.compare,
+            progress=progress,
+        )
+        for name, (part, noise) in result.steps.items():
+            self.steps[name].join(part)
+            if noise is not None:
+                self.steps[name].noise.join(noise)
+        reference = None if result.reference is None else np.asarray(result.reference, np.float32)
+        return np.asarray(result.output, np.float32), reference
+
+    def _step_alone(self, node: Node, values: dict[str, Any], samples: int) -> tuple[Any, Step | None]:
+        """Return a step's output on the datapath, and what happened at it in this batch."""
+        whole = self.steps.get(node.name)
+        if whole is None:
+            return self._step(node, values, samples), None
+        part = self.steps[node.name] = whole.alone()
+        try:
+            return self._step(node, values, samples), part
+        finally:
+            self.steps[node.name] = whole
 
     def _step(self, node: Node, values: dict[str, Any], samples: int) -> Any:
         """Return a step's output on the datapath."""

@@ -11,6 +11,8 @@ from simhw.accumulators import Exact
 from simhw.arrays import Overlap, VectorOverlap, get_dataflow
 from simhw.arrays.base import check_positive
 from simhw.arrays.static_power import CLOCK_MHZ
+from simhw.caching import Store
+from simhw.caching.batch import StepCache
 from simhw.calibration import calibrate, needs_calibration
 from simhw.catalog import get_method, get_network, get_scheme, model_entries
 from simhw.errors import InputError
@@ -179,11 +181,15 @@ def default_models(tokens: int | None = None) -> tuple[str, ...]:
 
 
 def run_experiment(
-    experiment: Experiment, progress: Progress = lambda *_: None, record: str | None = None
+    experiment: Experiment,
+    progress: Progress = lambda *_: None,
+    record: str | None = None,
+    cache: Store | None = None,
 ) -> Iterator[Row]:
     """Yield one row per datapath, in order. Raises InputError before anything runs where settings are wrong.
 
-    With ``record``, the outputs of all steps are kept in ``record/MODEL/DATAPATH`` (see :mod:`simhw.recording`).
+    With ``record``, the outputs of all steps are kept in ``record/MODEL/DATAPATH`` (see :mod:`simhw.recording`), and
+    ``cache`` is not used. Otherwise steps whose results are in ``cache`` do not run; it never changes a result.
     """
     machine = experiment.machine()
     pairs = experiment.arithmetic()
@@ -196,6 +202,7 @@ def run_experiment(
     batches = -(-len(dataset.inputs) // network.batch)
     total = len(pairs) * batches * len(graph.nodes)
     done = 0
+    kept = None if cache is None else StepCache(store=cache)
     recorders = [_recorder(record, experiment, datapath, scheme) for datapath, scheme in pairs]
     for (datapath, scheme), recorder in zip(pairs, recorders, strict=True):
         label = f"{experiment.model} on {datapath.name}"
@@ -207,7 +214,7 @@ def run_experiment(
 
         progress(label, done, total)
         own = experiment.scheme in (None, CHECKPOINT)
-        yield _run_one(network, dataset, graph, machine, datapath, scheme, step, recorder, stored, units, own)
+        yield _run_one(network, dataset, graph, machine, datapath, scheme, step, recorder, stored, units, own, kept)
         if recorder is not None:
             recorder.close()
 
@@ -262,6 +269,7 @@ def _run_one(
     stored: Mapping[str, StoredWeight] | None = None,
     units: Mapping[str, SpecialFunctionUnit] | None = None,
     own_codes: bool = True,
+    cache: StepCache | None = None,
 ) -> Row:
     started = time.perf_counter()
     method = get_method()
@@ -278,7 +286,9 @@ def _run_one(
         own_codes=own_codes,
         chain=machine.rows if get_dataflow(machine.dataflow).sums_along_rows else None,
     )
-    result = execute(graph, dataset.inputs, arithmetic, batch=network.batch, observe=recorder, progress=progress)
+    result = execute(
+        graph, dataset.inputs, arithmetic, batch=network.batch, observe=recorder, progress=progress, cache=cache
+    )
     seconds = time.perf_counter() - started
     return measured_row(network, dataset, machine, datapath, scheme, result, seconds)
 

