@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from simhw.arrays.base import check_positive
+from simhw.convolution import Weights, run_convolution
 from simhw.errors import InputError
 from simhw.execution import Arithmetic, Execution, Observer, Step
-from simhw.gemm.engine import multiply, prepare_weights
+from simhw.gemm.engine import Product, multiply, prepare_weights
 from simhw.gemm.operand import Operand, Storage
 from simhw.gemm.stored import StoredScale
-from simhw.graph.base import Array, FloatArray, Graph, Kind, Matmul, Node, Ref, inputs_of, resolve
+from simhw.graph.base import Array, Convolution, FloatArray, Graph, Kind, Matmul, Node, Ref, inputs_of, resolve
 from simhw.graph.network import StoredWeight
 from simhw.graph.ops import operators
 from simhw.noise import Noise
@@ -142,31 +143,15 @@ class Executor:
             self.steps[node.name].elements = max(array.size for array in arrays) // samples
         return result
 
-    def _matmul(self, node: Node, gemm: Matmul, samples: int) -> FloatArray:
+    def _matmul(self, node: Node, gemm: Matmul | Convolution, samples: int) -> FloatArray:
         step = self.steps[node.name]
-        batch, m, k = gemm.a.shape
+        batch, m, k = gemm.shape
         step.batch, step.m = (batch // samples, m) if gemm.samples_in_batch else (batch, m // samples)
         step.n, step.k = gemm.b.shape[1], k
-        step.elements = gemm.a.size // samples
+        step.elements = batch * m * k // samples
         step.attention = step_is_attention(node)
         try:
-            # Of a grouped convolution the rows of one sample are not neighbours across groups: each group is a tensor.
-            rows = (batch * m if gemm.samples_in_batch else m) // samples
-            checkpoint = self._of_checkpoint(node, gemm)
-            a, stored = self._operands(node, gemm, rows, checkpoint)
-            step.activation, step.weight = Storage.of(a), Storage.of(stored)
-            if step.weight_cycles is None and not step.attention:
-                step.weight_cycles = get_pe(self.arithmetic.datapath.pe).count_cycles(stored.codes, stored.format)
-            b = self._prepared(node, stored)
-            product = multiply(
-                a,
-                b,
-                self.arithmetic.datapath,
-                bias=gemm.bias,
-                chain=self.arithmetic.chain,
-                stored=self._stored_scale(node),
-                minimum=None if checkpoint is None else checkpoint.minimum,
-            )
+            product = self._product(node, gemm, samples)
         except InputError as error:
             raise InputError(f"layer {node.label} (m={step.m}, n={step.n}, k={k}): {error}") from error
         step.tally += product.tally
@@ -174,29 +159,59 @@ class Executor:
         step.kernel, step.why = product.plan.kernel, product.plan.why
         return gemm.finish(product.values)
 
-    def _operands(
-        self, node: Node, gemm: Matmul, rows: int, checkpoint: StoredWeight | None
-    ) -> tuple[Operand, Operand]:
-        scheme, method = self.arithmetic.scheme, self.arithmetic.method
-        k = gemm.a.shape[2]
-        a = method.quantize(
-            gemm.a if checkpoint is None or checkpoint.order is None else gemm.a[:, :, checkpoint.order],
-            fit_group(scheme.activation, k),
+    def _product(self, node: Node, gemm: Matmul | Convolution, samples: int) -> Product:
+        """Return the product, and note how its operands are stored."""
+        step, arithmetic = self.steps[node.name], self.arithmetic
+        checkpoint = self._of_checkpoint(node, gemm)
+        scheme = fit_group(arithmetic.scheme.activation, gemm.shape[2])
+        static = arithmetic.calibration.activations.get(node.label)
+        # Of a grouped convolution the rows of one sample are not neighbours across groups: each group is a tensor.
+        rows = (gemm.shape[0] * gemm.shape[1] if gemm.samples_in_batch else gemm.shape[1]) // samples
+        stored = self._second(node, gemm, rows, checkpoint)
+        step.weight = Storage.of(stored)
+        if step.weight_cycles is None and not step.attention:
+            step.weight_cycles = get_pe(arithmetic.datapath.pe).count_cycles(stored.codes, stored.format)
+        b = self._prepared(node, stored)
+        minimum, order = (None, None) if checkpoint is None else (checkpoint.minimum, checkpoint.order)
+        if isinstance(gemm, Convolution):
+            weights = Weights(operand=b, minimum=minimum, order=order)
+            product, step.activation = run_convolution(
+                gemm, weights, arithmetic, scheme, static=static, stored=self._stored_scale(node)
+            )
+            return product
+        a = arithmetic.method.quantize(
+            gemm.a if order is None else gemm.a[:, :, order],
+            scheme,
             rows_per_scale=gemm.rows_per_scale,
             rows_per_tensor=rows,
-            static=self.arithmetic.calibration.activations.get(node.label),
+            static=static,
         )
+        step.activation = Storage.of(a)
+        return multiply(
+            a,
+            b,
+            arithmetic.datapath,
+            bias=gemm.bias,
+            chain=arithmetic.chain,
+            stored=self._stored_scale(node),
+            minimum=minimum,
+        )
+
+    def _second(self, node: Node, gemm: Matmul | Convolution, rows: int, checkpoint: StoredWeight | None) -> Operand:
+        """Return the second operand as it is stored; weights are quantized once."""
+        scheme, method = self.arithmetic.scheme, self.arithmetic.method
+        batch, m, k = gemm.shape
         if step_is_attention(node):
-            per_sample = gemm.b.shape[0] * gemm.b.shape[1] * rows // (gemm.a.shape[0] * gemm.a.shape[1])
-            return a, method.quantize(gemm.b, fit_group(scheme.attention, k), rows_per_tensor=per_sample)
+            per_sample = gemm.b.shape[0] * gemm.b.shape[1] * rows // (batch * m)
+            return method.quantize(gemm.b, fit_group(scheme.attention, k), rows_per_tensor=per_sample)
         if node.name not in self.stored:
             check_finite(gemm.b, "the weight")
             self.stored[node.name] = (
                 method.quantize(gemm.b, fit_group(scheme.weight, k)) if checkpoint is None else checkpoint.operand
             )
-        return a, self.stored[node.name]
+        return self.stored[node.name]
 
-    def _of_checkpoint(self, node: Node, gemm: Matmul) -> StoredWeight | None:
+    def _of_checkpoint(self, node: Node, gemm: Matmul | Convolution) -> StoredWeight | None:
         """Return the weight as a checkpoint stores it, None where it has none for this step."""
         position = operators()[node.operator].weight
         if position is None or not isinstance(node.args[position], Ref):
