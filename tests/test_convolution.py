@@ -23,7 +23,7 @@ from simhw.gemm.window_sums import sum_windows
 from simhw.gemm.windows import Windows
 from simhw.graph.base import Graph, Node, Ref
 from simhw.graph.ops.conv2d import lower
-from simhw.quantize import Calibration, ValueRange
+from simhw.quantize import Calibration, Granularity, OperandScheme, Range, ValueRange
 
 DATAPATHS = (
     ("w8a8_int8", None),
@@ -189,3 +189,18 @@ def test_pixels_in_no_window_have_no_say_in_the_scale():
 def test_images_smaller_than_a_window_are_refused():
     with pytest.raises(InputError, match=r"windows of \(3, 3\) do not fit images of \(2, 2\) with padding \(0, 0\)"):
         Windows(image=(2, 2), kernel=(3, 3))
+
+
+OTHER_SCHEMES = (
+    OperandScheme(format="int8", symmetric=False),
+    OperandScheme(format="int8", granularity=Granularity.TENSOR, symmetric=False),
+    OperandScheme(format="int8", range=Range.PERCENTILE),
+    OperandScheme(format="int8", granularity=Granularity.GROUP, group_size=4),
+)
+
+
+@settings(max_examples=40)
+@given(case=cases(), activation=st.sampled_from(OTHER_SCHEMES))
+def test_zero_points_and_other_ranges(case: Case, activation: OperandScheme):
+    chosen = arithmetic("w8a8_int8")
+    same(case, replace(chosen, scheme=replace(chosen.scheme, activation=activation)))

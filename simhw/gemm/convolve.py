@@ -114,11 +114,9 @@ class Results:
 
     def add(self, totals: Totals, a: Operand, first_image: int, first: int = 0) -> None:
         """Take sums ``(groups, images * pixels, n)`` of whole images, or of a part of one image from a pixel on."""
-        groups, rows, n = totals.sums.shape
+        rows = totals.sums.shape[1]
         images = 1 if first or rows < self.values.shape[2] else rows // self.values.shape[2]
-        sums: NDArray[Any] = totals.sums
-        by_image = sums.reshape(groups, images, -1, n).transpose(1, 0, 3, 2)
-        channels = np.ascontiguousarray(by_image).reshape(images * self.filters, -1)
+        channels = _channels_first(totals.sums, images).reshape(images * self.filters, -1)
         self.tally += totals.tally
         self.plan = totals.plan
         if self.stored is not None:
@@ -146,6 +144,25 @@ class Results:
         return Product(
             values=self.values.reshape(self.shape), tally=self.tally, saturations=self.saturations, plan=self.plan
         )
+
+
+def _channels_first(sums: NDArray[Any], images: int) -> NDArray[Any]:
+    """Return ``(images, groups, n, pixels)`` sums for ``(groups, images * pixels, n)``."""
+    from simhw.gemm.kernels.packing import copy_transposed
+
+    groups, _, n = sums.shape
+    parts = sums.reshape(groups, images, -1, n)
+    if n == 1:
+        return np.ascontiguousarray(parts.transpose(1, 0, 3, 2))
+    patterns = np.ascontiguousarray(parts).view(f"u{sums.itemsize}")
+    out = np.empty((images, groups, n, parts.shape[2]), patterns.dtype)
+
+    def work(_: int, first: int, last: int) -> None:
+        for i in range(first, last):
+            copy_transposed(patterns[i % groups, i // groups], out[i // groups, i % groups])
+
+    over_rows(work, 1, images * groups, step=1)
+    return out.view(sums.dtype)
 
 
 def convolve(

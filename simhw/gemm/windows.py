@@ -116,6 +116,8 @@ class Windows:
         ``padded`` are images as :meth:`pad` returns them, ``rows`` those of the result. Channels vary fastest along
         k, as in a memory that keeps the channels of a pixel together.
         """
+        if self.taps > 1 and padded.shape[1] > self.groups:  # then the channels of a pixel are copied together
+            padded = np.ascontiguousarray(padded.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
         windows = np.lib.stride_tricks.sliding_window_view(padded, self.span, axis=(2, 3))
         windows = windows[:, :, :: self.stride[0], :: self.stride[1], :: self.dilation[0], :: self.dilation[1]][
             :, :, rows
