@@ -53,20 +53,29 @@ def conv2d(
 
 def reference(convolution: Convolution) -> FloatArray:
     """Return a convolution in float32, a few images at a time."""
-    windows, b = convolution.windows, convolution.b
-    groups, n, k = b.shape
-    images = len(convolution.x)
-    result = np.empty((images, groups, n, windows.pixels), np.float32)
-    step = max(1, BLOCK // (groups * windows.pixels * k))
-    for first in range(0, images, step):
-        some = slice(first, min(first + step, images))
-        rows = windows.patches(windows.pad(convolution.x[some]))
-        product = np.matmul(rows, b.swapaxes(1, 2)).reshape(groups, -1, windows.pixels, n)
-        result[some] = product.transpose(1, 0, 3, 2)
-    y = result.reshape(images, groups * n, *windows.output)
+    x, windows, (groups, n, _) = convolution.x, convolution.windows, convolution.b.shape
+    result = np.empty((len(x), groups, n, windows.pixels), np.float32)
+    step = max(1, BLOCK // (windows.pixels * convolution.b[:, 0].size))
+    for first in range(0, len(x), step):
+        some = slice(first, min(first + step, len(x)))
+        _few_images(x[some], convolution.b, windows, result[some])
+    y = result.reshape(len(x), groups * n, *windows.output)
     if convolution.bias is not None:
         y += convolution.bias[:, None, None]
     return convolution.finish(y)
+
+
+def _few_images(x: FloatArray, b: FloatArray, windows: Windows, out: FloatArray) -> None:
+    """Set ``out`` (images, groups, n, pixels) to sums without bias."""
+    groups, _, k = b.shape
+    padded = windows.pad(x)
+    if windows.taps == 1:
+        pixels = padded[:, :, :: windows.stride[0], :: windows.stride[1]].reshape(len(x), groups, k, -1)
+        np.matmul(b, pixels, out=out)
+        return
+    rows = windows.patches(padded)
+    product = np.matmul(rows, b.swapaxes(1, 2)).reshape(groups, len(x), windows.pixels, -1)
+    out[:] = product.transpose(1, 0, 3, 2)
 
 
 OPERATORS = (
