@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from simhw.accumulators import Exact
 from simhw.arrays.base import check_positive
 from simhw.convolution import Weights, run_convolution
 from simhw.errors import InputError
 from simhw.execution import Arithmetic, Execution, Observer, Step
-from simhw.gemm.engine import Product, multiply, prepare_weights
+from simhw.gemm.engine import Product, multiply, multiply_codes, prepare_weights
 from simhw.gemm.operand import Operand, Storage
 from simhw.gemm.stored import StoredScale
-from simhw.graph.base import Array, Convolution, FloatArray, Graph, Kind, Matmul, Node, Ref, inputs_of, resolve
+from simhw.graph.base import Array, Convolution, FloatArray, Graph, Kind, Matmul, Node, Ref, columns, inputs_of, resolve
 from simhw.graph.network import StoredWeight
 from simhw.graph.ops import operators
 from simhw.noise import Noise
@@ -93,8 +94,9 @@ class Executor:
         if len(inputs) == 0:
             raise InputError("the data set has 0 samples, at least 1 is needed; give a larger number of samples")
         check_positive("batch", batch)
-        if inputs.dtype.kind == "f":
-            check_finite(inputs, "the input data")
+        for part in columns(inputs):
+            if part.dtype.kind == "f":
+                check_finite(part, "the input data")
         outputs, references = [], []
         noise = Noise()
         for start in range(0, len(inputs), batch):
@@ -143,7 +145,7 @@ class Executor:
             self.steps[node.name].elements = max(array.size for array in arrays) // samples
         return result
 
-    def _matmul(self, node: Node, gemm: Matmul | Convolution, samples: int) -> FloatArray:
+    def _matmul(self, node: Node, gemm: Matmul | Convolution, samples: int) -> Array:
         step = self.steps[node.name]
         batch, m, k = gemm.shape
         step.batch, step.m = (batch // samples, m) if gemm.samples_in_batch else (batch, m // samples)
@@ -167,11 +169,15 @@ class Executor:
         static = arithmetic.calibration.activations.get(node.label)
         # Of a grouped convolution the rows of one sample are not neighbours across groups: each group is a tensor.
         rows = (gemm.shape[0] * gemm.shape[1] if gemm.samples_in_batch else gemm.shape[1]) // samples
-        stored = self._second(node, gemm, rows, checkpoint)
+        own = self._own_codes(node, gemm)
+        stored = self._second(node, gemm, rows, checkpoint) if own is None else own[1]
         step.weight = Storage.of(stored)
         if step.weight_cycles is None and not step.attention:
             step.weight_cycles = get_pe(arithmetic.datapath.pe).count_cycles(stored.codes, stored.format)
         b = self._prepared(node, stored)
+        if own is not None:
+            step.activation = Storage.of(own[0])
+            return multiply_codes(own[0], b, arithmetic.datapath, chain=arithmetic.chain)
         minimum, order = (None, None) if checkpoint is None else (checkpoint.minimum, checkpoint.order)
         if isinstance(gemm, Convolution):
             weights = Weights(operand=b, minimum=minimum, order=order)
@@ -210,6 +216,15 @@ class Executor:
                 method.quantize(gemm.b, fit_group(scheme.weight, k)) if checkpoint is None else checkpoint.operand
             )
         return self.stored[node.name]
+
+    def _own_codes(self, node: Node, gemm: Matmul | Convolution) -> tuple[Operand, Operand] | None:
+        """Return the codes that the network fixes, None where there are none or the datapath multiplies others."""
+        if isinstance(gemm, Convolution) or gemm.codes is None or not self.arithmetic.own_codes:
+            return None
+        datapath = self.arithmetic.datapath
+        second = datapath.attention if step_is_attention(node) else datapath.weight
+        taken = (gemm.codes[0].format, gemm.codes[1].format) == (datapath.activation, second)
+        return gemm.codes if taken and isinstance(datapath.accumulator, Exact) else None
 
     def _of_checkpoint(self, node: Node, gemm: Matmul | Convolution) -> StoredWeight | None:
         """Return the weight as a checkpoint stores it, None where it has none for this step."""
@@ -258,8 +273,13 @@ def fit_group(scheme: OperandScheme, k: int) -> OperandScheme:
 
 
 def _start(graph: Graph, inputs: Array) -> dict[str, Any]:
-    values = inputs.astype(np.float32, copy=False) if inputs.dtype.kind == "f" else inputs
-    return {**graph.constants, graph.inputs[0]: values}
+    given = columns(inputs)
+    if len(given) != len(graph.inputs):
+        raise InputError(
+            f"{len(given)} inputs were given, the network takes {len(graph.inputs)}; give one array for each"
+        )
+    values = [part.astype(np.float32, copy=False) if part.dtype.kind == "f" else part for part in given]
+    return {**graph.constants, **dict(zip(graph.inputs, values, strict=True))}
 
 
 def _reference(node: Node, args: list[Any], kwargs: dict[str, Any]) -> Any:
