@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from simhw.graph.ops import operators
 from simhw.noise import Noise
 from simhw.pes import get_pe
 from simhw.quantize import Granularity, OperandScheme, check_finite
+from simhw.query_blocks import run_in_blocks, spans
 from simhw.sfu import SpecialFunctionUnit
 from simhw.unit_choice import apply_unit
 
@@ -83,6 +85,7 @@ class Executor:
         self.stored: dict[str, Operand] = {}
         self.prepared: dict[str, Operand] = {}
         self.last = _last_uses(graph)
+        self.spans = tuple(spans(graph))
         self.steps = {
             node.name: Step(label=node.label, operator=operators()[node.operator], unit=arithmetic.units.get(node.name))
             for node in graph.nodes
@@ -115,22 +118,44 @@ class Executor:
     def _batch(self, inputs: Array, progress: Callable[[int], None]) -> tuple[FloatArray, FloatArray | None]:
         actual = _start(self.graph, inputs)
         expected = _start(self.graph, inputs) if self.compare else None
-        for index, node in enumerate(self.graph.nodes):
-            if expected is not None:
-                args, kwargs = resolve(node, expected)
-                expected[node.name] = _reference(node, args, kwargs)
-            actual[node.name] = self._step(node, actual, len(inputs))
-            if self.observe is not None:
-                self.observe(node, actual[node.name])
-            if expected is not None:
-                if node.name in self.steps:
-                    self.steps[node.name].noise.add(expected[node.name], actual[node.name])
-                _forget(expected, self.last, index)
-            _forget(actual, self.last, index)
-            progress(1)
+        for span in self.spans:
+            whole = self.observe is not None or not span.is_splittable(self.arithmetic)
+            blocks = [slice(None)] if whole else span.blocks(actual)
+            if len(blocks) > 1:
+                both = partial(self._both, samples=len(inputs))
+                run_in_blocks(span, blocks, actual, expected, self.steps, both)
+            for index, node in enumerate(span.nodes, span.first):
+                if len(blocks) == 1:
+                    self._both(node, actual, expected, samples=len(inputs))
+                    if self.observe is not None:
+                        self.observe(node, actual[node.name])
+                if expected is not None:
+                    _forget(expected, self.last, index)
+                _forget(actual, self.last, index)
+                progress(1)
         name = self.graph.outputs[0]
         reference = None if expected is None else np.asarray(expected[name], np.float32)
         return np.asarray(actual[name], np.float32), reference
+
+    def _both(
+        self,
+        node: Node,
+        actual: dict[str, Any],
+        expected: dict[str, Any] | None,
+        *,
+        samples: int,
+        first_row: int = 0,
+        more_rows: bool = False,
+    ) -> None:
+        """Add a step's values, of some rows where they come in parts (see :meth:`simhw.noise.Noise.add`)."""
+        if expected is not None:
+            args, kwargs = resolve(node, expected)
+            expected[node.name] = _reference(node, args, kwargs)
+        actual[node.name] = self._step(node, actual, samples)
+        if expected is not None and node.name in self.steps:
+            self.steps[node.name].noise.add(
+                expected[node.name], actual[node.name], first_row=first_row, more_rows=more_rows
+            )
 
     def _step(self, node: Node, values: dict[str, Any], samples: int) -> Any:
         """Return a step's output on the datapath."""
@@ -320,4 +345,4 @@ def _last_uses(graph: Graph) -> list[list[str]]:
 
 def _forget(values: dict[str, Any], last: list[list[str]], index: int) -> None:
     for name in last[index]:
-        del values[name]
+        values.pop(name, None)  # what lies inside an attention may never have been there as a whole
