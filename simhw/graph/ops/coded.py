@@ -195,7 +195,8 @@ def lower_conv2d(
         raise InputError(
             "a convolution of codes has a zero point per sample, takes one for all; import it with one sample at a time"
         )
-    gemm = conv2d.lower(differences(x, x_zero), differences(w, w_zero, 0), None, stride, padding, dilation, groups)
+    window = (stride, padding, dilation, groups)
+    gemm = conv2d.lower(differences(x, x_zero), differences(w, w_zero, 0), None, *window).as_matmul()
     ending = Ending(x_scale=x_scale, w_scale=w_scale, bias=bias, y_scale=y_scale, y_zero=y_zero, to=to)
     return _closed(gemm, (x, x_zero), (w, w_zero), ending, _channels)
 
