@@ -7,16 +7,16 @@ import pkgutil
 from functools import cache
 
 from simhw.errors import InputError, unknown_name
-from simhw.sfu.base import Extent, Signal, SpecialFunctionUnit
+from simhw.sfu.base import Extent, Parameters, Signal, SpecialFunctionUnit
 from simhw.sfu.narrow import with_format
 
-_SHARED = frozenset({"base", "exponential", "narrow", "table"})
+_SHARED = frozenset({"base", "exponential", "integer_norm", "lanes", "multiplier", "narrow", "table"})
 """Files of this folder that several units share."""
 
 JOINT = "_in_"
 """``softmax_two_pass_in_bf16``: the unit with its input and its output rounded to a format."""
 
-__all__ = ["Extent", "Signal", "SpecialFunctionUnit", "get_unit", "unit_names"]
+__all__ = ["Extent", "Parameters", "Signal", "SpecialFunctionUnit", "get_unit", "unit_names"]
 
 
 def unit_names() -> list[str]:

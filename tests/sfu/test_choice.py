@@ -8,6 +8,7 @@ from simhw.cli import main
 from simhw.errors import InputError
 from simhw.experiment import Experiment, run_experiment
 from simhw.graph.base import Graph, Node
+from simhw.graph.ops import operators
 from simhw.sfu import get_unit
 from simhw.unit_choice import apply_unit, choose_units
 
@@ -70,11 +71,50 @@ def test_axis(axis):
     np.testing.assert_allclose(apply_unit(get_unit("softmax_two_pass"), [x], {"dim": axis}), expected, rtol=1e-5)
 
 
+def norm_cases():
+    rng = np.random.default_rng(0)
+    images, tokens = (rng.standard_normal(shape).astype(np.float32) for shape in ((3, 6, 4, 5), (3, 4, 5)))
+    six = [rng.uniform(0.5, 2, 6).astype(np.float32) for _ in range(4)]
+    twenty = [rng.standard_normal((4, 5)).astype(np.float32) for _ in range(2)]
+    return {
+        "layer_norm_two_pass": ([tokens, [4, 5], *twenty, 1e-3], {}),
+        "layer_norm_welford": ([tokens, [5]], {}),
+        "layer_norm_ibert": ([tokens, [4, 5]], {"weight": twenty[0], "bias": twenty[1], "eps": 1e-5}),
+        "rms_norm_float": ([tokens, [5], twenty[0][0], None], {}),
+        "rms_norm_integer": ([tokens, [4, 5]], {"weight": twenty[0]}),
+        "group_norm_two_pass": ([images, 3, six[0], six[1], 1e-3], {}),
+        "group_norm_two_pass_in_fp16": ([images, 2, six[0], six[1], 1e-3], {}),
+        "batch_norm_multiply_add": ([images, six[0], None, six[1], six[2], False, 0.1, 1e-3], {}),
+        "batch_norm_multiplier_shift": ([tokens, *(s[:4] for s in six), False], {"eps": 1e-3}),
+    }
+
+
+@pytest.mark.parametrize("name", norm_cases())
+def test_parameters_of_norms_reach_their_units(name):
+    """Against the float reference with the same arguments, to a few steps of the unit's formats (weights up to 3)."""
+    unit, (args, kwargs) = get_unit(name), norm_cases()[name]
+    expected = operators()[unit.function].reference(*args, **kwargs)
+    result = apply_unit(unit, args, kwargs)
+    assert result.dtype == np.float32
+    error = {"fp32": 1e-5, "fp16": 4e-3, "int20": 4e-3, "int16": 1.5e-2}[unit.output_format]
+    np.testing.assert_allclose(result, expected, atol=error)
+
+
+def test_batch_norm_in_training_mode_is_refused():
+    images = np.ones((2, 3, 4, 4), np.float32)
+    with pytest.raises(InputError, match=r"batch norm is in training mode, must use stored statistics"):
+        apply_unit(get_unit("batch_norm_multiply_add"), [images, None, None, None, None, True], {})
+
+
 def test_a_network_on_units():
-    plain, one = run(), run("blocks.0.*:softmax=softmax_ibert")
+    plain, one = run(), run("blocks.0.*:softmax=softmax_ibert", "*.mlp_norm:rms_norm=rms_norm_integer")
     used = {layer.name: layer.kernel for layer in one.layers if layer.operator == "softmax"}
     assert [kernel for name, kernel in used.items() if name.startswith("blocks.0.")] == ["softmax_ibert"]
     assert all(kernel == "" for name, kernel in used.items() if not name.startswith("blocks.0."))
+    norms = {layer.name: layer.kernel for layer in one.layers if layer.operator == "rms_norm"}
+    assert {name for name, kernel in norms.items() if kernel == "rms_norm_integer"} == {
+        name for name in norms if name.endswith("mlp_norm")
+    }
     assert one.sqnr_db != plain.sqnr_db
     before, after = (
         [layer.energy_pj["vector"] for layer in row.layers if layer.operator == "softmax"] for row in (plain, one)
