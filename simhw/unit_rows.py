@@ -64,10 +64,13 @@ def _softmax(values: FloatArray, given: Mapping[str, Any]) -> Arranged:
 
 
 def _last_axes(values: FloatArray, given: Mapping[str, Any]) -> Arranged:
-    """Layer and RMS norm: a row is all of the last axes, weight and bias have one value per element of it."""
+    """Layer and RMS norm: a row is all of the last axes, weight and bias have one value per element of it.
+
+    As for the references, only the number of axes counts: a fused RMS norm does not know its width.
+    """
     eps = np.finfo(np.float32).eps if given["eps"] is None else given["eps"]
     parameters = Parameters(weight=_flat(given["weight"]), bias=_flat(given.get("bias")), eps=float(eps))
-    rows = values.reshape(-1, prod(given["normalized_shape"]))
+    rows = values.reshape(-1, prod(values.shape[-len(given["normalized_shape"]) :]))
     return Arranged(rows=rows, restore=lambda rows: rows.reshape(values.shape), parameters=(parameters,))
 
 

@@ -80,7 +80,7 @@ def norm_cases():
         "layer_norm_two_pass": ([tokens, [4, 5], *twenty, 1e-3], {}),
         "layer_norm_welford": ([tokens, [5]], {}),
         "layer_norm_ibert": ([tokens, [4, 5]], {"weight": twenty[0], "bias": twenty[1], "eps": 1e-5}),
-        "rms_norm_float": ([tokens, [5], twenty[0][0], None], {}),
+        "rms_norm_float": ([tokens, (1,), twenty[0][0], None], {}),  # the shape that a fused norm has
         "rms_norm_integer": ([tokens, [4, 5]], {"weight": twenty[0]}),
         "group_norm_two_pass": ([images, 3, six[0], six[1], 1e-3], {}),
         "group_norm_two_pass_in_fp16": ([images, 2, six[0], six[1], 1e-3], {}),
@@ -116,6 +116,7 @@ def test_a_network_on_units():
         name for name in norms if name.endswith("mlp_norm")
     }
     assert one.sqnr_db != plain.sqnr_db
+    assert one.sqnr_db > plain.sqnr_db - 1  # 8-bit softmax of one block, RMS norms of 20 bits: small beside int8
     before, after = (
         [layer.energy_pj["vector"] for layer in row.layers if layer.operator == "softmax"] for row in (plain, one)
     )
