@@ -58,16 +58,16 @@ def compute(rows: NDArray[Any], parameters: Parameters) -> NDArray[Any]:
     return out
 
 
-def load(parameters: Parameters) -> SpecialFunctionUnit:
-    """Return the unit with parameters."""
+def load(parameters: Parameters, name: str = NAME, function: str = "layer_norm") -> SpecialFunctionUnit:
+    """Return the unit with parameters, under the name of a function that it normalises the rows of."""
     return SpecialFunctionUnit(
-        name=NAME,
-        description="layer norm of I-BERT: integers, integer square root, one factor per row",
+        name=name,
+        description=f"{function.replace('_', ' ')} of I-BERT: integers, integer square root, one factor per row",
         source="S. Kim et al., I-BERT, arXiv 2101.01321, integer-only layer normalization, and kssteven418/I-BERT "
         "quant_modules.py. Choices: int22 codes of scale 2^-12; the mean is rounded half up; the shift of the squares "
         "follows the row, where I-BERT calibrates it; weight and bias come with the multiplier of the requantization "
         "behind it, so that results have one scale and a weight may be 0; eps is left out as there",
-        function="layer_norm",
+        function=function,
         extent=Extent.ROW,
         input_format=INPUT_FORMAT,
         output_format=OUTPUT_FORMAT,
@@ -75,21 +75,25 @@ def load(parameters: Parameters) -> SpecialFunctionUnit:
         output_scale=OUTPUT_SCALE,
         definition=lambda row: normalize(row, parameters),
         kernel=lambda rows: compute(rows, parameters),
-        longest_row=1 << 12,
+        longest_row=1 << 16,
         signals=(
-            Signal(name="sum", bits=34, worst_case="4,096 times -2^21"),
-            Signal(name="deviation", bits=23, worst_case="-2^21 beside 4,095 times 2^21 - 1"),
+            Signal(name="sum", bits=38, worst_case="65,536 times -2^21"),
+            Signal(name="deviation", bits=23, worst_case="-2^21 beside 65,535 times 2^21 - 1"),
             Signal(name="sum of squares", bits=32, worst_case="31 bits as the shift leaves them, terms rounded down"),
             Signal(name="root", bits=16, worst_case="of 32 bits"),
-            Signal(name="deviation of the row", bits=29, worst_case="root times 2^13 at the largest squares"),
+            Signal(name="deviation of the row", bits=31, worst_case="root times 2^15 at the largest squares"),
             Signal(name="factor", bits=32, worst_case="2^31 / 1, all values within 1 of the mean"),
-            Signal(name="quotient", bits=32, worst_case="2^30 where one value is all of the sum, and its sign"),
-            Signal(name="product", bits=63, worst_case="2^30 times a multiplier of 31 bits"),
+            Signal(
+                name="quotient",
+                bits=32,
+                worst_case="a sign and 2^30, or 1 in 90 more, where one value is all of the sum",
+            ),
+            Signal(name="product", bits=63, worst_case="that times a multiplier of 31 bits"),
             Signal(name="result", bits=20, worst_case="held at 128"),
         ),
         # Sum, y, compare, sum of squares, rounding, bias, clamp; the square, the factor, the multiplier, y factor.
         work=VectorWork(adds=8, multiplies=4, passes=4),
-        load=load,
+        load=lambda given: load(given, name, function),
     )
 
 

@@ -75,14 +75,18 @@ def load(parameters: Parameters) -> SpecialFunctionUnit:
         output_scale=OUTPUT_SCALE,
         definition=lambda row: normalize(row, parameters),
         kernel=lambda rows: compute(rows, parameters),
-        longest_row=1 << 12,
+        longest_row=1 << 16,
         signals=(
             Signal(name="sum of squares", bits=32, worst_case="31 bits as the shift leaves them, terms rounded down"),
             Signal(name="root", bits=16, worst_case="of 32 bits"),
-            Signal(name="deviation of the row", bits=29, worst_case="root times 2^13 at the largest squares"),
+            Signal(name="deviation of the row", bits=30, worst_case="root times 2^14 at the largest squares"),
             Signal(name="factor", bits=32, worst_case="2^31 / 1 in a row of zeros without eps"),
-            Signal(name="quotient", bits=32, worst_case="2^30 where one value is all of the sum, and its sign"),
-            Signal(name="product", bits=63, worst_case="2^30 times a multiplier of 31 bits"),
+            Signal(
+                name="quotient",
+                bits=32,
+                worst_case="a sign and 2^30, or 1 in 90 more, where one value is all of the sum",
+            ),
+            Signal(name="product", bits=63, worst_case="that times a multiplier of 31 bits"),
             Signal(name="result", bits=20, worst_case="held at 128"),
         ),
         # Compare, sum of squares, rounding, clamp; the square, q factor, the multiplier.

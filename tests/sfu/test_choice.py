@@ -83,6 +83,7 @@ def norm_cases():
         "rms_norm_float": ([tokens, (1,), twenty[0][0], None], {}),  # the shape that a fused norm has
         "rms_norm_integer": ([tokens, [4, 5]], {"weight": twenty[0]}),
         "group_norm_two_pass": ([images, 3, six[0], six[1], 1e-3], {}),
+        "group_norm_ibert": ([images, 3, six[0], None, 1e-3], {}),
         "group_norm_two_pass_in_fp16": ([images, 2, six[0], six[1], 1e-3], {}),
         "batch_norm_multiply_add": ([images, six[0], None, six[1], six[2], False, 0.1, 1e-3], {}),
         "batch_norm_multiplier_shift": ([tokens, *(s[:4] for s in six), False], {"eps": 1e-3}),
