@@ -1,15 +1,25 @@
 """Units in a network: where they stand in, what they change, what they cost, and what is refused."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from simhw.catalog import get_method, get_scheme
 from simhw.cli import main
 from simhw.errors import InputError
+from simhw.execution import Arithmetic
+from simhw.executor import execute
 from simhw.experiment import Experiment, run_experiment
+from simhw.gemm.datapaths import get_datapath
 from simhw.graph.base import Graph, Node
+from simhw.graph.frontends.torch_export import import_module
 from simhw.graph.ops import operators
-from simhw.sfu import get_unit
+from simhw.models.norms.crms_norm import CRMSNorm
+from simhw.models.norms.power_norm import PowerNorm
+from simhw.models.norms.unified_norm import UnifiedNorm
+from simhw.sfu import get_unit, unit_names
 from simhw.unit_choice import apply_unit, choose_units
 
 GRAPH = Graph(
@@ -61,6 +71,54 @@ def test_a_function_that_the_network_does_not_have():
 def test_command_line_refuses_before_it_runs(capsys):
     assert main(["run", "--model", "tiny_llama", "--unit", "softmax=nothing"]) == 2
     assert "unit is 'nothing'" in capsys.readouterr().err
+
+
+def test_functions_are_operators():
+    assert {get_unit(name).function for name in unit_names()} <= operators().keys()
+
+
+class Norms(torch.nn.Module):
+    """Three norms of ``models/norms`` and one layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.crms, self.power, self.unified = CRMSNorm(16), PowerNorm(16), UnifiedNorm(16)
+        self.layer = torch.nn.Linear(16, 4)
+
+    def forward(self, x):
+        return self.layer(self.unified(self.power(self.crms(x))))
+
+
+def test_norm_modules_run_on_integer_units():
+    """CRMSNorm and group scaling as RMS norms, stored statistics as batch norms: 16-bit codes of 2^-8 in between."""
+    torch.manual_seed(0)
+    module = Norms()
+    x = torch.randn(6, 5, 16)
+    for norm in (module.power, module.unified):
+        norm.observe(x)
+    graph = import_module(module.eval(), x.numpy())
+    choices = ["rms_norm=rms_norm_integer", "batch_norm=batch_norm_multiplier_shift"]
+    units = choose_units(graph, choices)
+    assert len(units) == 4
+    datapath = get_datapath("w8a8_int8")
+    with_units, without = (
+        execute(
+            graph,
+            x.numpy(),
+            Arithmetic(datapath=datapath, scheme=get_scheme(datapath.scheme), method=get_method(), units=chosen),
+        )
+        for chosen in (units, {})
+    )
+    assert (with_units.outputs != without.outputs).any()
+    np.testing.assert_allclose(with_units.outputs, without.outputs, atol=0.05)
+    used = {step.label: step.unit.name for step in with_units.steps if step.unit is not None}
+    assert sorted(used.values()) == ["batch_norm_multiplier_shift"] * 2 + ["rms_norm_integer"] * 2
+
+
+def test_documented_units_are_those_that_are_listed(capsys):
+    assert main(["list", "units"]) == 0
+    document = Path(__file__).resolve().parents[2] / "docs" / "units.md"
+    assert f"```\n{capsys.readouterr().out}```\n" in document.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("axis", [-1, 0, 1])
