@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from simhw.models.norms.rms_norm import RMSNorm
+
 
 @dataclass(frozen=True, kw_only=True)
 class LlamaShape:
@@ -38,19 +40,6 @@ class LlamaShape:
     rope_base: float = 10_000.0
     epsilon: float = 1e-5
     tied: bool = False
-
-
-class RMSNorm(nn.Module):
-    """``x / sqrt(mean(x^2) + epsilon) * weight`` over the last axis."""
-
-    def __init__(self, width: int, epsilon: float) -> None:
-        super().__init__()
-        self.epsilon = epsilon
-        self.weight = nn.Parameter(torch.ones(width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise ``(..., width)``."""
-        return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.epsilon) * self.weight
 
 
 class RotaryEmbedding(nn.Module):
