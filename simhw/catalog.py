@@ -151,7 +151,9 @@ def _pes() -> dict[str, str]:
 
 
 def _units() -> dict[str, str]:
-    return _files("simhw.sfu", "UNIT")
+    from simhw.sfu import get_unit, unit_names
+
+    return {name: f"{get_unit(name).function}: {get_unit(name).description}" for name in unit_names()}
 
 
 def _dataflows() -> dict[str, str]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class CRMSNorm(nn.Module):
     """``x / sqrt((sum(x^2) + sum(x)^2) / (width + 1) + eps) * weight`` over the last axis.
 
+    As steps of a network: a sum, and the RMS norm of the whole vector, on whose units it runs.
     The published norm has no weight: there it goes into the next linear layer. One that stays 1 is that norm.
 
     Args:
@@ -28,6 +30,6 @@ class CRMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise ``(..., width)``."""
-        last = x.sum(-1, keepdim=True)
-        squares = x.pow(2).sum(-1, keepdim=True) + last.pow(2)
-        return x * torch.rsqrt(squares / (self.width + 1) + self.eps) * self.weight
+        whole = torch.cat((x, -x.sum(-1, keepdim=True)), -1)
+        weight = torch.cat((self.weight, torch.ones_like(self.weight[:1])))
+        return functional.rms_norm(whole, (self.width + 1,), weight, self.eps)[..., :-1]

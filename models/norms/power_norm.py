@@ -6,8 +6,8 @@ before the stored one. That first step depends on the token, so only the norm wi
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from simhw.models.norms.stored_mean_square import StoredMeanSquare
 
@@ -39,10 +39,11 @@ class PowerNorm(StoredMeanSquare):
         return super().forward(x if self.groups is None else self._group_scaled(x, self.groups))
 
     def _group_scaled(self, x: Tensor, groups: int) -> Tensor:
+        part = self.width // groups
         if groups == 1:
-            return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps)
-        parts = x.reshape(*x.shape[:-1], groups, self.width // groups)
-        return (parts * torch.rsqrt(parts.pow(2).mean(-1, keepdim=True) + self.eps)).reshape(x.shape)
+            return functional.rms_norm(x, (part,), eps=self.eps)
+        parts = x.reshape(*x.shape[:-1], groups, part)
+        return functional.rms_norm(parts, (part,), eps=self.eps).reshape(x.shape)
 
     def update(self, square: Tensor) -> None:
         """Join the cumulative mean during the warm-up, then decay; both, as the published module does."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from simhw.models.norms.folding import fold_into_next
 
@@ -15,7 +16,8 @@ class StoredMeanSquare(nn.Module):
     """Scale and shift of each channel of the last axis, from a running mean square.
 
     In training mode each forward pass first updates the statistics and then uses them as constants: gradients do not
-    pass through them. The papers' gradients are not built; this is enough to train and to have statistics.
+    pass through them. The papers' gradients are not built; this is enough to train and to have statistics. As a step
+    of a network it is a batch norm with mean 0, and runs on the units of one.
     """
 
     mean_square: Tensor
@@ -31,10 +33,14 @@ class StoredMeanSquare(nn.Module):
         self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise ``(..., width)``."""
+        """Normalise ``(batch, ..., width)``."""
         if self.training:
             self.observe(x)
-        return x * (torch.rsqrt(self.mean_square + self.eps) * self.weight) + self.bias
+        # A copy where gradients need it: the next pass changes the statistics in place.
+        square = self.mean_square.clone() if self.training else self.mean_square
+        channels, mean = x.transpose(1, -1), torch.zeros_like(square)
+        normed = functional.batch_norm(channels, mean, square, self.weight, self.bias, False, 0.0, self.eps)
+        return normed.transpose(1, -1)
 
     def affine(self) -> tuple[Tensor, Tensor]:
         """Return ``(scale, shift)`` per channel."""

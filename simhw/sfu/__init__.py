@@ -7,16 +7,16 @@ import pkgutil
 from functools import cache
 
 from simhw.errors import InputError, unknown_name
-from simhw.sfu.base import Extent, Signal, SpecialFunctionUnit
+from simhw.sfu.base import Extent, Parameters, Signal, SpecialFunctionUnit
 from simhw.sfu.narrow import with_format
 
-_SHARED = frozenset({"base", "exponential", "narrow", "table"})
+_SHARED = frozenset({"base", "exponential", "integer_norm", "lanes", "multiplier", "narrow", "table", "tangent"})
 """Files of this folder that several units share."""
 
 JOINT = "_in_"
 """``softmax_two_pass_in_bf16``: the unit with its input and its output rounded to a format."""
 
-__all__ = ["Extent", "Signal", "SpecialFunctionUnit", "get_unit", "unit_names"]
+__all__ = ["Extent", "Parameters", "Signal", "SpecialFunctionUnit", "get_unit", "unit_names"]
 
 
 def unit_names() -> list[str]:
@@ -28,7 +28,8 @@ def unit_names() -> list[str]:
 def get_unit(name: str) -> SpecialFunctionUnit:
     """Return the unit called ``name``, or one of a family.
 
-    ``UNIT_in_FORMAT`` has narrow input and output, ``FUNCTION_table_N`` a table of N intervals.
+    ``UNIT_in_FORMAT`` has narrow input and output, ``FUNCTION_table_N`` and ``FUNCTION_newton_N`` have a
+    table of N intervals.
 
     Raises:
         InputError: there is no unit or no element format of that name, or no table of that size.
@@ -46,6 +47,6 @@ def get_unit(name: str) -> SpecialFunctionUnit:
 
 
 def _size(name: str) -> tuple[str, str]:
-    """Return ``("gelu_table", "256")`` for ``gelu_table_256``, and other names with an empty size."""
+    """Return ``("gelu_table", "256")`` for ``gelu_table_256``, and names without a table with an empty size."""
     base, _, entries = name.rpartition("_")
-    return (base, entries) if base.endswith("_table") and entries.isdecimal() else (name, "")
+    return (base, entries) if base.endswith(("_table", "_newton")) and entries.isdecimal() else (name, "")
