@@ -1,7 +1,9 @@
-"""Networks from files of the user: a module's factory, a Hugging Face folder, a GGUF file.
+"""Networks from files of the user: a module's factory, an ONNX file, a Hugging Face folder, a GGUF file.
 
 * ``path/net.py:factory`` - ``factory()`` returns the module; the file is run as Python. Data: ``.npz`` with ``inputs``
   ``(samples, ...)`` and, if they are known, ``targets`` (class labels) and ``calibration``.
+* ``path/net.onnx``, or ``path/net.onnx:OUTPUT`` for another than its first output. Data: the same ``.npz``; of a file
+  with several inputs, an array under the name of each in place of ``inputs``.
 * a folder with ``config.json``, ``*.safetensors`` and ``tokenizer.json``, or a ``.gguf`` file: Llama-style decoders.
   Data: text.
 
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 
 from simhw.errors import InputError
+from simhw.graph.base import columns
 from simhw.graph.network import Dataset, Metric, Network
 
 CALIBRATION = 16
@@ -34,24 +38,39 @@ def network_of(path: str, data: str | None) -> Network:
         InputError: a file is missing or cannot be read, or the module and its data do not fit.
     """
     if ".py:" in path:
-        return _factory_network(path, data)
-    if path.endswith(".onnx"):
-        raise InputError(
-            f"model is {path!r}: networks in ONNX are not executed; their cost is that of simhw cost --workload {path}"
-        )
+        file, _, factory = path.rpartition(":")
+        return _module_network(path, f"{factory} of {file}", Path(file).stem, data, lambda: _load(file, factory))
+    if path.endswith(".onnx") or ".onnx:" in path:
+        return _onnx_network(path, data)
     from simhw.models.llama_files import llama_network
 
     return llama_network(path, data)
 
 
-def _factory_network(path: str, data: str | None) -> Network:
-    file, _, factory = path.rpartition(":")
+def _onnx_network(path: str, data: str | None) -> Network:
+    from simhw.graph.frontends.onnx import load_onnx
+
+    file, _, output = path.partition(".onnx")
+    module = load_onnx(f"{file}.onnx", output.removeprefix(":") or None)
+    description = f"output {module.result} of {module.file}"
+    return _module_network(path, description, Path(file).stem, data, lambda: module, module.inputs)
+
+
+def _module_network(
+    path: str,
+    description: str,
+    name: str,
+    data: str | None,
+    load: Callable[[], torch.nn.Module],
+    fields: tuple[str, ...] = (),
+) -> Network:
+    """Return the network of a module and the arrays of a file; ``fields`` are its inputs where it has several."""
     if data is None:
-        raise InputError(f"model is {path!r}, which has no data of its own; add --data FILE.npz with inputs")
-    arrays = read_arrays(data)
-    module = _load(file, factory)
+        wanted = " and ".join(fields) if len(fields) > 1 else "inputs"
+        raise InputError(f"model is {path!r}, which has no data of its own; add --data FILE.npz with {wanted}")
+    arrays = read_arrays(data, fields)
+    module = load()
     given = "targets" in arrays
-    metric = TOP1 if given else AGREEMENT
 
     def dataset(samples: int | None, tokens: int | None) -> Dataset:
         if tokens is not None:
@@ -65,42 +84,56 @@ def _factory_network(path: str, data: str | None) -> Network:
         return Dataset(inputs=inputs, targets=targets, unit="sample", units=count)
 
     return Network(
-        name=Path(file).stem,
-        description=f"{factory} of {file}",
+        name=name,
+        description=description,
         source=path,
         licence="the user's own",
-        metric=metric,
+        metric=TOP1 if given else AGREEMENT,
         load=lambda: module,
         dataset=cache(dataset),
         calibration=lambda: arrays.get("calibration", arrays["inputs"][:CALIBRATION]),
     )
 
 
-def read_arrays(data: str) -> dict[str, NDArray[Any]]:
+def read_arrays(data: str, fields: tuple[str, ...] = ()) -> dict[str, NDArray[Any]]:
     """Return the arrays of an ``.npz`` file: ``inputs``, and ``targets`` and ``calibration`` where there are any.
+
+    Several ``fields`` are read one by one and become the fields of a structured array ``inputs``.
 
     Raises:
         InputError: the file cannot be read, lacks inputs, or its arrays do not fit each other.
     """
+    several = fields if len(fields) > 1 else ()
     try:
         with np.load(data, allow_pickle=False) as file:
-            names = [name for name in ("inputs", "targets", "calibration") if name in file.files]
+            names = [name for name in ("inputs", "targets", "calibration", *several) if name in file.files]
             arrays = {name: file[name] for name in names}
             other = file.files
     except (OSError, ValueError, EOFError, KeyError) as error:
         raise InputError(f"data file {data!r} cannot be read ({error}); give an .npz file") from error
     except Exception as error:  # zipfile and zlib raise their own
         raise InputError(f"data file {data!r} is damaged ({error}); give an .npz file") from error
-    if "inputs" not in arrays:
-        raise InputError(
-            f"data file {data!r} holds {', '.join(other) or 'nothing'}, must hold inputs; rename the array"
-        )
-    for name in ("inputs", "calibration"):
+    for name in several or ("inputs",):
+        if name not in arrays:
+            raise InputError(
+                f"data file {data!r} holds {', '.join(other) or 'nothing'}, must hold {', '.join(several) or 'inputs'}"
+                "; rename the array"
+            )
+    for name in several or ("inputs", "calibration"):
         if name in arrays:
             kind = arrays[name].dtype.kind
-            if kind not in "fiu" or not len(arrays[name]):
-                raise InputError(f"{name} of {data} is {arrays[name].dtype} of {len(arrays[name])}; give numbers")
-            arrays[name] = arrays[name].astype(np.float32 if kind == "f" else np.int64)
+            if kind not in "fiub" or not arrays[name].ndim or not len(arrays[name]):
+                raise InputError(f"{name} of {data} is {arrays[name].dtype} of {arrays[name].shape}; give numbers")
+            arrays[name] = arrays[name].astype({"f": np.float32, "b": np.bool_}.get(kind, np.int64))
+    if several:
+        lengths = {name: len(arrays[name]) for name in several}
+        if len(set(lengths.values())) > 1:
+            raise InputError(f"{data} has {lengths} samples of its inputs; give the same number of each")
+        kinds = [(name, arrays[name].dtype, arrays[name].shape[1:]) for name in several]
+        arrays["inputs"] = np.empty(len(arrays[several[0]]), kinds)
+        for name in several:
+            arrays["inputs"][name] = arrays[name]
+        arrays.pop("calibration", None)
     if "targets" in arrays and len(arrays["targets"]) != len(arrays["inputs"]):
         raise InputError(
             f"{data} has {len(arrays['targets'])} targets for {len(arrays['inputs'])} inputs; give one each"
@@ -131,8 +164,14 @@ def _classes(module: torch.nn.Module, inputs: NDArray[Any], path: str) -> NDArra
     try:
         with torch.no_grad():
             logits = np.concatenate(
-                [module(torch.from_numpy(part)).numpy() for part in np.array_split(inputs, 8) if len(part)]
+                [
+                    module(*map(torch.from_numpy, columns(part))).numpy()
+                    for part in np.array_split(inputs, 8)
+                    if len(part)
+                ]
             )
+    except InputError:
+        raise
     except Exception as error:  # the user's own code
         raise InputError(f"{path} cannot run on its data of shape {inputs.shape} ({error}); check both") from error
     return np.asarray(logits.argmax(axis=-1), np.int64)

@@ -75,7 +75,12 @@ def get_study(name: str) -> Study:
 
 
 def _is_path(name: str) -> bool:
-    return "/" in name or ".py:" in name or name.endswith((".gguf", ".onnx")) or Path(name).is_dir()
+    return (
+        "/" in name
+        or any(part in name for part in (".py:", ".onnx:"))
+        or name.endswith((".gguf", ".onnx"))
+        or Path(name).is_dir()
+    )
 
 
 def get_scheme(name: str) -> Scheme:

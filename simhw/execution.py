@@ -31,6 +31,8 @@ class Arithmetic:
         stored: weights as a checkpoint stores them, by the name of the graph's constant: they are not quantized anew.
         units: special function units by the name of the node that they stand in for; other steps are the float
             reference's operators.
+        own_codes: whether products of codes that the network itself fixes are computed on those codes, where the
+            datapath multiplies their formats; otherwise the scheme quantizes the values that they stand for.
         chain: longest run of k in one chain of rounded sums, where the array cuts them (see ``engine.multiply``).
     """
 
@@ -40,6 +42,7 @@ class Arithmetic:
     calibration: Calibration = field(default_factory=Calibration)
     stored: Mapping[str, StoredWeight] = field(default_factory=dict)
     units: Mapping[str, SpecialFunctionUnit] = field(default_factory=dict)
+    own_codes: bool = True
     chain: int | None = None
 
 

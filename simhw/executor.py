@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from simhw.accumulators import Exact
 from simhw.arrays.base import check_positive
 from simhw.errors import InputError
 from simhw.execution import Arithmetic, Execution, Observer, Step
-from simhw.gemm.engine import multiply, prepare_weights
+from simhw.gemm.engine import multiply, multiply_codes, prepare_weights
 from simhw.gemm.operand import Operand, Storage
 from simhw.gemm.stored import StoredScale
-from simhw.graph.base import Array, FloatArray, Graph, Kind, Matmul, Node, Ref, inputs_of, resolve
+from simhw.graph.base import Array, FloatArray, Graph, Kind, Matmul, Node, Ref, columns, inputs_of, resolve
 from simhw.graph.network import StoredWeight
 from simhw.graph.ops import operators
 from simhw.noise import Noise
@@ -92,8 +93,9 @@ class Executor:
         if len(inputs) == 0:
             raise InputError("the data set has 0 samples, at least 1 is needed; give a larger number of samples")
         check_positive("batch", batch)
-        if inputs.dtype.kind == "f":
-            check_finite(inputs, "the input data")
+        for part in columns(inputs):
+            if part.dtype.kind == "f":
+                check_finite(part, "the input data")
         outputs, references = [], []
         noise = Noise()
         for start in range(0, len(inputs), batch):
@@ -142,7 +144,7 @@ class Executor:
             self.steps[node.name].elements = max(array.size for array in arrays) // samples
         return result
 
-    def _matmul(self, node: Node, gemm: Matmul, samples: int) -> FloatArray:
+    def _matmul(self, node: Node, gemm: Matmul, samples: int) -> Array:
         step = self.steps[node.name]
         batch, m, k = gemm.a.shape
         step.batch, step.m = (batch // samples, m) if gemm.samples_in_batch else (batch, m // samples)
@@ -153,20 +155,24 @@ class Executor:
             # Of a grouped convolution the rows of one sample are not neighbours across groups: each group is a tensor.
             rows = (batch * m if gemm.samples_in_batch else m) // samples
             checkpoint = self._of_checkpoint(node, gemm)
-            a, stored = self._operands(node, gemm, rows, checkpoint)
+            own = self._own_codes(node, gemm)
+            a, stored = own or self._operands(node, gemm, rows, checkpoint)
             step.activation, step.weight = Storage.of(a), Storage.of(stored)
             if step.weight_cycles is None and not step.attention:
                 step.weight_cycles = get_pe(self.arithmetic.datapath.pe).count_cycles(stored.codes, stored.format)
             b = self._prepared(node, stored)
-            product = multiply(
-                a,
-                b,
-                self.arithmetic.datapath,
-                bias=gemm.bias,
-                chain=self.arithmetic.chain,
-                stored=self._stored_scale(node),
-                minimum=None if checkpoint is None else checkpoint.minimum,
-            )
+            if own is not None:
+                product = multiply_codes(a, b, self.arithmetic.datapath, chain=self.arithmetic.chain)
+            else:
+                product = multiply(
+                    a,
+                    b,
+                    self.arithmetic.datapath,
+                    bias=gemm.bias,
+                    chain=self.arithmetic.chain,
+                    stored=self._stored_scale(node),
+                    minimum=None if checkpoint is None else checkpoint.minimum,
+                )
         except InputError as error:
             raise InputError(f"layer {node.label} (m={step.m}, n={step.n}, k={k}): {error}") from error
         step.tally += product.tally
@@ -195,6 +201,15 @@ class Executor:
                 method.quantize(gemm.b, fit_group(scheme.weight, k)) if checkpoint is None else checkpoint.operand
             )
         return a, self.stored[node.name]
+
+    def _own_codes(self, node: Node, gemm: Matmul) -> tuple[Operand, Operand] | None:
+        """Return the codes that the network fixes, None where there are none or the datapath multiplies others."""
+        if gemm.codes is None or not self.arithmetic.own_codes:
+            return None
+        datapath = self.arithmetic.datapath
+        second = datapath.attention if step_is_attention(node) else datapath.weight
+        taken = (gemm.codes[0].format, gemm.codes[1].format) == (datapath.activation, second)
+        return gemm.codes if taken and isinstance(datapath.accumulator, Exact) else None
 
     def _of_checkpoint(self, node: Node, gemm: Matmul) -> StoredWeight | None:
         """Return the weight as a checkpoint stores it, None where it has none for this step."""
@@ -243,8 +258,13 @@ def fit_group(scheme: OperandScheme, k: int) -> OperandScheme:
 
 
 def _start(graph: Graph, inputs: Array) -> dict[str, Any]:
-    values = inputs.astype(np.float32, copy=False) if inputs.dtype.kind == "f" else inputs
-    return {**graph.constants, graph.inputs[0]: values}
+    given = columns(inputs)
+    if len(given) != len(graph.inputs):
+        raise InputError(
+            f"{len(given)} inputs were given, the network takes {len(graph.inputs)}; give one array for each"
+        )
+    values = [part.astype(np.float32, copy=False) if part.dtype.kind == "f" else part for part in given]
+    return {**graph.constants, **dict(zip(graph.inputs, values, strict=True))}
 
 
 def _reference(node: Node, args: list[Any], kwargs: dict[str, Any]) -> Any:

@@ -42,6 +42,7 @@ class Experiment:
         datapaths: entry names; the float reference runs beside each.
         data: file with inputs, for models that are files; see ``simhw.models.user_files``.
         scheme: entry name; None means each datapath's own; ``checkpoint`` too, with the weights as they are stored.
+            Products of codes that a network fixes (quantized ONNX) are computed on them under these two only.
         group_size: of group-wise weights, for schemes that have them; None means the scheme's.
         accumulator_bits: of integer accumulators, for datapaths that have one; None means as wide as the widest sum
             needs.
@@ -200,7 +201,8 @@ def run_experiment(
             progress(label, done, total)
 
         progress(label, done, total)
-        yield _run_one(network, dataset, graph, machine, datapath, scheme, step, recorder, stored, units)
+        own = experiment.scheme in (None, CHECKPOINT)
+        yield _run_one(network, dataset, graph, machine, datapath, scheme, step, recorder, stored, units, own)
         if recorder is not None:
             recorder.close()
 
@@ -254,6 +256,7 @@ def _run_one(
     recorder: Recorder | None = None,
     stored: Mapping[str, StoredWeight] | None = None,
     units: Mapping[str, SpecialFunctionUnit] | None = None,
+    own_codes: bool = True,
 ) -> Row:
     started = time.perf_counter()
     method = get_method()
@@ -267,6 +270,7 @@ def _run_one(
         calibration=seen,
         stored=stored or {},
         units=units or {},
+        own_codes=own_codes,
         chain=machine.rows if get_dataflow(machine.dataflow).sums_along_rows else None,
     )
     result = execute(graph, dataset.inputs, arithmetic, batch=network.batch, observe=recorder, progress=progress)

@@ -26,13 +26,13 @@ class Product:
 
     Attributes:
         values: ``(batch, m, n)`` float32, each a value of the datapath's output format, times the output's scale
-            where the datapath requantizes.
+            where the datapath requantizes; of :func:`multiply_codes` float64.
         tally: what happened on the way: group sums that did not fit the integer accumulator, steps without a bound.
         saturations: results beyond the output format's largest value (they have become that value).
         plan: which kernel ran for a whole group, and why it gives the same bits.
     """
 
-    values: NDArray[np.float32]
+    values: NDArray[Any]
     tally: Tally
     saturations: int
     plan: Plan
@@ -89,6 +89,15 @@ def multiply(
         output = get_element_format(datapath.output)
         result, saturations = behind_accumulator(totals, a, b, bias, output)
     return Product(values=result, tally=totals.tally, saturations=saturations, plan=totals.plan)
+
+
+def multiply_codes(a: Operand, b: Operand, datapath: Datapath, *, chain: int | None = None) -> Product:
+    """Return the sums of ``a @ b.T`` as the accumulator leaves them, in float64: what follows is not the datapath's.
+
+    Args and errors as in :func:`multiply`.
+    """
+    totals = accumulate(a, prepare_weights(b, datapath), datapath, chain=chain)
+    return Product(values=totals.whole(), tally=totals.tally, saturations=0, plan=totals.plan)
 
 
 def behind_accumulator(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simhw.costs import VectorWork as VectorWork
+from simhw.gemm.operand import Operand
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float32]
@@ -84,6 +85,8 @@ class Matmul:
             (a convolution: all pixels of one image).
         samples_in_batch: whether samples of the input multiply ``batch`` (attention) or ``m`` (all others).
         finish: turns the product ``(batch, m, n)`` into the step's output.
+        codes: both operands as the network itself fixes them, whose exact sums ``finish`` takes; a datapath of another
+            format quantizes ``a`` and ``b`` instead. None: the network fixes none.
     """
 
     a: FloatArray
@@ -91,7 +94,8 @@ class Matmul:
     bias: FloatArray | None
     rows_per_scale: int
     samples_in_batch: bool
-    finish: Callable[[FloatArray], FloatArray]
+    finish: Callable[[FloatArray], Array]
+    codes: tuple[Operand, Operand] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +119,13 @@ class Operator:
     work: VectorWork = NO_WORK
     lower: Callable[..., Matmul] | None = None
     weight: int | None = None
+
+
+def columns(inputs: Array) -> list[Array]:
+    """Return the inputs of a network: the array itself, or the fields of a structured one where it has several."""
+    if inputs.dtype.names is None:
+        return [inputs]
+    return [np.ascontiguousarray(inputs[name]) for name in inputs.dtype.names]
 
 
 def references(value: Any) -> list[str]:

@@ -19,11 +19,14 @@ def place(name: str, module: str, source: str) -> str:
     return f"node {name!r}, {'module ' + module if module else 'top module'}{', ' + source if source else ''}"
 
 
-def fold_constants(nodes: list[Node], constants: dict[str, Array]) -> list[Node]:
-    """Compute once what depends on no input (a scaled weight, a slice of a table); it joins ``constants``."""
+def fold_constants(nodes: list[Node], constants: dict[str, Array], *, keep: tuple[str, ...] = ()) -> list[Node]:
+    """Compute once what depends on no input (a scaled weight, a slice of a table); it joins ``constants``.
+
+    Nodes of the operators in ``keep`` stay.
+    """
     kept = []
     for node in nodes:
-        if not all(name in constants for name in inputs_of(node)):
+        if node.operator in keep or not all(name in constants for name in inputs_of(node)):
             kept.append(node)
             continue
         args, kwargs = resolve(node, constants)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import logging
 import traceback
@@ -15,7 +16,8 @@ import torch
 from torch import fx, nn
 
 from simhw.errors import InputError
-from simhw.graph.base import Array, Graph, Node, Ref, inputs_of
+from simhw.graph.base import Array, Graph, Node, Ref, columns, inputs_of
+from simhw.graph.frontends.codes import join_codes
 from simhw.graph.frontends.labels import label_nodes
 from simhw.graph.frontends.recurrent import RECURRENT, sequence_length, split_recurrent
 from simhw.graph.frontends.refusals import reason_to_refuse
@@ -39,12 +41,16 @@ def import_module(module: nn.Module, example: Array) -> Graph:
     """
     if len(example) == 0:
         raise InputError("the example has 0 samples, at least 1 is needed to import a module; give one sample")
-    tensor = torch.from_numpy(np.concatenate([example[:1]] * 2))
+    tensors = tuple(torch.from_numpy(np.concatenate([part[:1]] * 2)) for part in columns(example))
+    samples = torch.export.Dim("samples", min=1)
     with _eval_mode(module), _quiet(), torch.no_grad():
         try:
-            program = torch.export.export(
-                module, (tensor,), dynamic_shapes=({0: torch.export.Dim("samples", min=1)},), strict=False
-            )
+            axes = tuple({0: samples} for _ in tensors)
+            if any(kind.kind is kind.VAR_POSITIONAL for kind in inspect.signature(module.forward).parameters.values()):
+                axes = (axes,)  # type: ignore[assignment]
+            program = torch.export.export(module, tensors, dynamic_shapes=axes, strict=False)
+        except InputError:
+            raise
         except Exception as error:
             first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise InputError(
@@ -118,6 +124,8 @@ def _convert(program: Any) -> Graph:
             if reason is not None:
                 raise InputError(f"operator {node.target} ({_place(node)}) {reason}")
             nodes.append(_node(node, operator))
+    nodes = fold_constants(nodes, constants, keep=("dequantize_linear", *_COMPOSITE.values(), *RECURRENT.values()))
+    nodes = join_codes(nodes, constants, outputs)
     nodes = fold_constants(fuse_rms_norm(split_recurrent(split_attention(nodes))), constants)
     nodes = products_with_constants(nodes, constants)
     if outputs[0] in constants:
@@ -224,6 +232,7 @@ def _source_line(node: fx.Node) -> str:
     """Return ``file:line`` of the innermost line that is not PyTorch's own."""
     lines = [line.strip() for line in str(node.meta.get("stack_trace") or "").splitlines() if "File " in line]
     own = [line for line in lines if "/torch/" not in line] or lines
+    own = [line for line in own if "/frontends/onnx/" not in line]  # of a file there are no lines
     if not own:
         return ""
     parts = own[-1].split('"')
