@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from simhw.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
-    from simhw.graph.network import Network
+    from simhw.graph.network import Network, Study
     from simhw.quantize import Method, Scheme
     from simhw.report import Report
 
@@ -63,6 +63,15 @@ def get_network(name: str, data: str | None = None) -> Network:
         raise unknown_name("model", name, model_entries())
     network: Network = importlib.import_module(f"simhw.models.{name}").NETWORK
     return network
+
+
+def get_study(name: str) -> Study:
+    """Return networks to be trained and compared. Raises InputError for an unknown study."""
+    known = _files("simhw.models", "STUDY")
+    if name not in known:
+        raise unknown_name("study", name, known)
+    study: Study = importlib.import_module(f"simhw.models.{name}").STUDY
+    return study
 
 
 def _is_path(name: str) -> bool:

@@ -93,3 +93,28 @@ class Network:
     stored: Callable[[], Mapping[str, StoredWeight]] | None = None
     embedded: bool = False
     requirements: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Study:
+    """Networks of equal size that differ in one choice and are trained when asked for.
+
+    A file ``models/NAME.py`` binds one as ``STUDY``.
+
+    Attributes:
+        name: entry name, equal to the file name.
+        description: what the networks have in common: sizes, text, training.
+        variants: by name, what is particular to each.
+        steps: training steps unless others are asked for.
+        depths: where the residual stream is looked at, in the order of the layers: by a name, how the labels of the
+            steps begin the last of which gives the stream.
+        train: ``train(variant, steps)`` returns the trained network; the same arguments give the same weights on one
+            machine. Raises InputError for an unknown variant.
+    """
+
+    name: str
+    description: str
+    variants: Mapping[str, str]
+    steps: int
+    depths: Mapping[str, str]
+    train: Callable[[str, int], Network]
