@@ -31,6 +31,8 @@ from simhw.unit_choice import apply_unit
 
 def run_float(graph: Graph, inputs: Array, observe: Callable[[Node, list[Any], Any], None] | None = None) -> FloatArray:
     """Return the float reference's output for one batch; ``observe`` sees each step's arguments and its result."""
+    if graph.one_sample and len(inputs) > 1:
+        return np.concatenate([run_float(graph, inputs[i : i + 1], observe) for i in range(len(inputs))])
     values = _start(graph, inputs)
     last = _last_uses(graph)
     for index, node in enumerate(graph.nodes):
@@ -111,6 +113,7 @@ class Executor:
                 check_finite(part, "the input data")
         outputs, references = [], []
         noise = Noise()
+        batch = 1 if self.graph.one_sample else batch
         for start in range(0, len(inputs), batch):
             run = self._batch if self.cache is None else self._cached_batch
             output, reference = run(inputs[start : start + batch], progress)

@@ -199,7 +199,7 @@ def run_experiment(
     units = choose_units(graph, experiment.units)
     stored = _stored(network) if experiment.scheme == CHECKPOINT else {}
     _check_group_size(experiment, graph)
-    batches = -(-len(dataset.inputs) // network.batch)
+    batches = -(-len(dataset.inputs) // (1 if graph.one_sample else network.batch))
     total = len(pairs) * batches * len(graph.nodes)
     done = 0
     kept = None if cache is None else StepCache(store=cache)

@@ -55,12 +55,14 @@ class Graph:
         nodes: in the order of execution.
         outputs: names of the returned values.
         constants: weights and buffers by name.
+        one_sample: whether it holds for one sample at a time only.
     """
 
     inputs: tuple[str, ...]
     nodes: tuple[Node, ...]
     outputs: tuple[str, ...]
     constants: Mapping[str, Array]
+    one_sample: bool = False
 
 
 class Kind(enum.Enum):

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from simhw.errors import InputError
 from simhw.executor import run_float
+from simhw.experiment import Experiment, run_experiment
 from simhw.graph.frontends.onnx import load_onnx, read_file
 from simhw.graph.frontends.torch_export import import_module
 from simhw.models.user_files import network_of
@@ -155,6 +157,36 @@ def test_data_files(path, tmp_path):
     assert network.metric.evaluate(logits, dataset) == {"top1": 0.75}
     with pytest.raises(InputError, match="has no output 'z'; it has y"):
         network_of(f"{path}:z", data)
+
+
+def test_a_file_for_one_sample(path, tmp_path):
+    """Its reshape fixes the first axis: it runs sample by sample, with the results of ONNX Runtime on each."""
+    graph = helper.make_graph(
+        [
+            helper.make_node("Reshape", ["x", "s"], ["r"]),
+            helper.make_node("MatMul", ["r", "w"], ["t"]),
+            helper.make_node("Softmax", ["t"], ["y"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 2, 3])],
+        [onnx.ValueInfoProto(name="y")],
+        [
+            numpy_helper.from_array(np.asarray([1, 6]), "s"),
+            numpy_helper.from_array(np.linspace(-1, 1, 24, dtype=np.float32).reshape(6, 4), "w"),
+        ],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    x = np.random.default_rng(0).standard_normal((5, 2, 3)).astype(np.float32)
+    data = str(tmp_path / "data.npz")
+    np.savez(data, inputs=x)
+    session = onnxruntime.InferenceSession(path)
+    wanted = np.concatenate([session.run(None, {"x": x[i : i + 1]})[0] for i in range(5)])
+    graph = import_module(load_onnx(path), x)
+    assert graph.one_sample
+    np.testing.assert_allclose(run_float(graph, x), wanted, rtol=1e-6, atol=1e-6)
+    (row,) = run_experiment(Experiment(model=path, data=data, datapaths=("w8a8_int8",), scheme="w8a8_static_min_max"))
+    assert row.samples == 5
+    assert row.sqnr_db > 20  # softmax of codes of 8 bits
 
 
 def test_data_of_several_inputs(path, tmp_path):

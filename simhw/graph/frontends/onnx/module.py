@@ -51,6 +51,7 @@ class OnnxModule(nn.Module):
             raise InputError(f"{file.path} has no output {output!r}; it has {', '.join(outputs)}")
         self.file = Path(file.path).name
         self.inputs = file.inputs
+        self.samples = file.samples
         self.result = output or outputs[0]
         self.steps = OnnxSteps(self, file, file.graph.node, [self.result], file.constants)
 
