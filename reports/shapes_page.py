@@ -58,10 +58,11 @@ def findings(found: Shapes) -> list[Finding]:
     for index, result in enumerate(found.shapes[0].results):
         order = sorted(found.shapes, key=lambda shape: shape.change(shape.results[index]))
         least, most = order[0], order[-1]
+        ends = [change_in_percent(shape.change(shape.results[index])) for shape in (least, most)]
         boxes.append(
             Finding(
                 title=f"{result.name} ({result.datapath})",
-                figure=f"{change_in_percent(least.change(least.results[index]))} to {change_in_percent(most.change(most.results[index]))}",
+                figure=" to ".join(ends),
                 note=f"rise of the perplexity: {least.variant} the least, {most.variant} the most",
             )
         )
