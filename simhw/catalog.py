@@ -75,12 +75,8 @@ def get_study(name: str) -> Study:
 
 
 def _is_path(name: str) -> bool:
-    return (
-        "/" in name
-        or any(part in name for part in (".py:", ".onnx:"))
-        or name.endswith((".gguf", ".onnx"))
-        or Path(name).is_dir()
-    )
+    marks = any(part in name for part in ("/", ".py:", ".onnx:"))
+    return marks or name.endswith((".gguf", ".onnx")) or Path(name).is_dir()
 
 
 def get_scheme(name: str) -> Scheme:
@@ -173,6 +169,12 @@ def _technologies() -> dict[str, str]:
     return {name: load_table(name).description for name in table_names()}
 
 
+def _srams() -> dict[str, str]:
+    from simhw.costs.sram_table import load_sram, sram_names
+
+    return {name: load_sram(name).description for name in sram_names()}
+
+
 def _workloads() -> dict[str, str]:
     from simhw.workloads import load_shape, shape_names
 
@@ -197,6 +199,7 @@ ENTRIES: Final = MappingProxyType[str, Callable[[], dict[str, str]]](
         "multipliers": _multipliers,
         "dataflows": _dataflows,
         "technologies": _technologies,
+        "srams": _srams,
         "methods": _methods,
         "operators": _operators,
         "workloads": _workloads,

@@ -86,6 +86,18 @@ class Step:
         """Float operations per element of a vector step: its unit's, else the operator's."""
         return self.operator.work if self.unit is None else self.unit.work
 
+    def alone(self) -> Step:
+        """Return the same step before anything happened at it; what only its weights decide stays."""
+        return Step(label=self.label, operator=self.operator, unit=self.unit, weight_cycles=self.weight_cycles)
+
+    def join(self, part: Step) -> None:
+        """Add what happened at the next batch, its noise left out."""
+        for name in ("m", "n", "k", "batch", "elements", "activation", "weight", "attention", "kernel", "why"):
+            setattr(self, name, getattr(part, name))
+        self.weight_cycles = part.weight_cycles
+        self.tally += part.tally
+        self.saturations += part.saturations
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Execution:

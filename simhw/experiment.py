@@ -10,6 +10,9 @@ from pathlib import Path
 from simhw.accumulators import Exact
 from simhw.arrays import Overlap, VectorOverlap, get_dataflow
 from simhw.arrays.base import check_positive
+from simhw.arrays.static_power import CLOCK_MHZ
+from simhw.caching import Store
+from simhw.caching.batch import StepCache
 from simhw.calibration import calibrate, needs_calibration
 from simhw.catalog import get_method, get_network, get_scheme, model_entries
 from simhw.errors import InputError
@@ -50,7 +53,7 @@ class Experiment:
         units: special function units in place of the float reference's operators, each ``FUNCTION=UNIT`` or
             ``PATTERN:FUNCTION=UNIT`` (see :mod:`simhw.unit_choice`).
         samples, tokens: how much of the data set; both None means the network's default.
-        rows, columns, dataflow, overlap, vector_overlap, quantizers, technology: the machine.
+        rows, columns, dataflow, overlap, vector_overlap, quantizers, technology, dram, clock_mhz: the machine.
     """
 
     model: str
@@ -70,9 +73,11 @@ class Experiment:
     vector_overlap: str = "none"
     quantizers: str = "port"
     technology: str = "horowitz_45nm"
+    dram: str | None = None
+    clock_mhz: float = CLOCK_MHZ
 
     def machine(self) -> Machine:
-        """Return the machine. Raises InputError for unknown names and sizes below 1."""
+        """Return the machine. Raises InputError for unknown names, sizes below 1 and a clock that is not positive."""
         check_positive("rows", self.rows)
         check_positive("columns", self.columns)
         get_dataflow(self.dataflow)
@@ -91,8 +96,10 @@ class Experiment:
             vector_overlap=VectorOverlap(self.vector_overlap),
             quantizers=Quantizers(self.quantizers),
             technology=self.technology,
+            dram=self.dram,
+            clock_mhz=self.clock_mhz,
         )
-        _ = machine.table  # an unknown technology is refused before anything runs
+        machine.table.dram_pj_per_bit(self.dram)  # unknown names are refused before anything runs
         return machine
 
     def arithmetic(self) -> list[tuple[Datapath, Scheme]]:
@@ -174,11 +181,15 @@ def default_models(tokens: int | None = None) -> tuple[str, ...]:
 
 
 def run_experiment(
-    experiment: Experiment, progress: Progress = lambda *_: None, record: str | None = None
+    experiment: Experiment,
+    progress: Progress = lambda *_: None,
+    record: str | None = None,
+    cache: Store | None = None,
 ) -> Iterator[Row]:
     """Yield one row per datapath, in order. Raises InputError before anything runs where settings are wrong.
 
-    With ``record``, the outputs of all steps are kept in ``record/MODEL/DATAPATH`` (see :mod:`simhw.recording`).
+    With ``record``, the outputs of all steps are kept in ``record/MODEL/DATAPATH`` (see :mod:`simhw.recording`), and
+    ``cache`` is not used. Otherwise steps whose results are in ``cache`` do not run; it never changes a result.
     """
     machine = experiment.machine()
     pairs = experiment.arithmetic()
@@ -191,6 +202,7 @@ def run_experiment(
     batches = -(-len(dataset.inputs) // network.batch)
     total = len(pairs) * batches * len(graph.nodes)
     done = 0
+    kept = None if cache is None else StepCache(store=cache)
     recorders = [_recorder(record, experiment, datapath, scheme) for datapath, scheme in pairs]
     for (datapath, scheme), recorder in zip(pairs, recorders, strict=True):
         label = f"{experiment.model} on {datapath.name}"
@@ -202,7 +214,7 @@ def run_experiment(
 
         progress(label, done, total)
         own = experiment.scheme in (None, CHECKPOINT)
-        yield _run_one(network, dataset, graph, machine, datapath, scheme, step, recorder, stored, units, own)
+        yield _run_one(network, dataset, graph, machine, datapath, scheme, step, recorder, stored, units, own, kept)
         if recorder is not None:
             recorder.close()
 
@@ -257,6 +269,7 @@ def _run_one(
     stored: Mapping[str, StoredWeight] | None = None,
     units: Mapping[str, SpecialFunctionUnit] | None = None,
     own_codes: bool = True,
+    cache: StepCache | None = None,
 ) -> Row:
     started = time.perf_counter()
     method = get_method()
@@ -273,7 +286,9 @@ def _run_one(
         own_codes=own_codes,
         chain=machine.rows if get_dataflow(machine.dataflow).sums_along_rows else None,
     )
-    result = execute(graph, dataset.inputs, arithmetic, batch=network.batch, observe=recorder, progress=progress)
+    result = execute(
+        graph, dataset.inputs, arithmetic, batch=network.batch, observe=recorder, progress=progress, cache=cache
+    )
     seconds = time.perf_counter() - started
     return measured_row(network, dataset, machine, datapath, scheme, result, seconds)
 

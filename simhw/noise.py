@@ -20,21 +20,32 @@ class Noise:
     where: tuple[int, ...] = ()
     samples: int = 0
 
-    def add(self, reference: NDArray[Any], value: NDArray[Any]) -> None:
-        """Add one batch. Places where the reference is infinite (masked scores) count only if the value differs."""
+    def add(self, reference: NDArray[Any], value: NDArray[Any], *, first_row: int = 0, more_rows: bool = False) -> None:
+        """Add one batch. Places where the reference is infinite (masked scores) count only if the value differs.
+
+        A batch may come in several parts, along its last axis but one: ``first_row`` is the place of a part, and
+        ``more_rows`` tells that it is not the last.
+        """
         from simhw.noise_kernel import compare
 
         expected = np.ascontiguousarray(reference, np.float32).reshape(-1)
         actual = np.ascontiguousarray(value, np.float32).reshape(-1)
         signal, error, largest, place = compare(expected, actual)
-        self.signal += signal
-        self.error += error
-        worse = largest > self.largest or (math.isnan(largest) and not math.isnan(self.largest))
-        if place >= 0 and (not self.where or worse):
-            self.largest = largest
-            index = np.unravel_index(place, reference.shape)
-            self.where = (int(index[0]) + self.samples, *(int(i) for i in index[1:]))
-        self.samples += len(reference)
+        index = [int(i) for i in np.unravel_index(place, reference.shape)] if place >= 0 else []
+        if index and first_row:
+            index[-2] += first_row
+        samples = 0 if more_rows else len(reference)
+        self.join(Noise(signal=signal, error=error, largest=largest, where=tuple(index), samples=samples))
+
+    def join(self, batch: Noise) -> None:
+        """Add the noise of the next batch."""
+        self.signal += batch.signal
+        self.error += batch.error
+        worse = batch.largest > self.largest or (math.isnan(batch.largest) and not math.isnan(self.largest))
+        if batch.where and (not self.where or worse):
+            self.largest = batch.largest
+            self.where = (batch.where[0] + self.samples, *batch.where[1:])
+        self.samples += batch.samples
 
     @property
     def sqnr_db(self) -> float:

@@ -87,7 +87,7 @@ def test_outputs_do_not_depend_on_batches_or_threads(
     np.testing.assert_array_equal(alone.outputs, whole.outputs[3:4])
 
 
-@pytest.mark.parametrize("name", ["fashion_resnet", "tiny_llama"])
+@pytest.mark.parametrize("name", ["fashion_hybrid", "fashion_resnet", "tiny_llama"])
 def test_float_run_is_torch_and_fp32_is_close(name: str):
     network = get_network(name)
     inputs = network.dataset(2, None).inputs

@@ -14,6 +14,7 @@ import click
 from simhw.errors import InputError
 
 if TYPE_CHECKING:
+    from simhw.caching import Store
     from simhw.experiment import Experiment, Progress
     from simhw.rows import Row
 
@@ -76,6 +77,15 @@ if TYPE_CHECKING:
     "--quantizers", default="port", show_default=True, metavar="NAME", help="Of activations: port, vector_unit."
 )
 @click.option("--technology", default="horowitz_45nm", show_default=True, metavar="NAME", help="Energy and area table.")
+@click.option("--dram", metavar="NAME", help="ddr4, lpddr4, lpddr5, hbm2, hbm3, gddr6. [default: the technology's]")
+@click.option(
+    "--clock-mhz",
+    type=float,
+    default=500.0,
+    show_default=True,
+    metavar="F",
+    help="Of the array, for what leaks and stands by meanwhile.",
+)
 @click.option("--samples", type=int, metavar="N", help="Samples of the data set. [default: the network's]")
 @click.option("--tokens", type=int, metavar="N", help="Tokens of the data set, instead of --samples.")
 @click.option("--json", "json_file", metavar="FILE|-", help="Write the rows with their layers as JSON.")
@@ -83,6 +93,14 @@ if TYPE_CHECKING:
 @click.option("--html", "html_file", metavar="FILE", help="Write one self-contained HTML page.")
 @click.option("--sensitivity", is_flag=True, help="Say which energy ranking survives published ranges.")
 @click.option("--record", metavar="DIR", help="Keep every step's output in DIR/MODEL/DATAPATH, for 'simhw diff'.")
+@click.option(
+    "--cache/--no-cache",
+    default=True,
+    envvar="SIMHW_RUN_CACHE",
+    help="Keep results of steps on disk and look for them there; never changes a result. [default: --cache; "
+    "environment: SIMHW_RUN_CACHE]",
+)
+@click.option("--cache-size", type=float, default=2.0, show_default=True, metavar="GB", help="Size of that cache.")
 def command(
     models: tuple[str, ...],
     datapaths: tuple[str, ...],
@@ -91,6 +109,8 @@ def command(
     html_file: str | None,
     record: str | None,
     sensitivity: bool,
+    cache: bool,
+    cache_size: float,
     **settings: object,
 ) -> None:
     """Run networks layer by layer on datapaths, beside their float reference.
@@ -100,7 +120,8 @@ def command(
     if settings["samples"] is not None and settings["tokens"] is not None:
         raise InputError("--samples and --tokens were both given, only one is allowed; leave one of them out")
     _check_files(json_file, csv_file, html_file)
-    rows = _run(models, datapaths, settings, record)
+    with _cache(cache, cache_size) as store:
+        rows = _run(models, datapaths, settings, record, store)
     _write(rows, json_file, csv_file, html_file)
     if sensitivity:
         _show_sensitivity(rows, to_stderr="-" in (json_file, csv_file))
@@ -133,8 +154,30 @@ def _check_files(json_file: str | None, csv_file: str | None, html_file: str | N
         raise InputError(f"the output files are {', '.join(files)}, two of them are the same; give each its own name")
 
 
+@contextmanager
+def _cache(wanted: bool, gigabytes: float) -> Iterator[Store | None]:
+    """Open the cache of steps' results, where it is wanted; say on stderr if it could not be used."""
+    if not wanted:
+        yield None
+        return
+    from simhw.caching import Store
+    from simhw.cli.cache import folder
+
+    store = Store(folder(), limit=int(gigabytes * 1e9))
+    try:
+        yield store
+    finally:
+        store.close()
+        if store.trouble is not None:
+            click.echo(f"simhw: results of steps were not kept ({store.trouble}); rows are the same", err=True)
+
+
 def _run(
-    models: tuple[str, ...], datapaths: tuple[str, ...], settings: dict[str, object], record: str | None
+    models: tuple[str, ...],
+    datapaths: tuple[str, ...],
+    settings: dict[str, object],
+    record: str | None,
+    cache: Store | None,
 ) -> list[Row]:
     from simhw.experiment import Experiment, default_models, run_experiment
     from simhw.gemm.datapaths import DEFAULT_DATAPATHS
@@ -147,7 +190,7 @@ def _run(
     for experiment in experiments:
         _check(experiment)
     with _progress() as progress:
-        return [row for experiment in experiments for row in run_experiment(experiment, progress, record)]
+        return [row for experiment in experiments for row in run_experiment(experiment, progress, record, cache)]
 
 
 def _check(experiment: Experiment) -> None:

@@ -20,10 +20,11 @@ class Dataset:
     """Inputs and targets of one evaluation.
 
     Attributes:
-        inputs: ``(samples, ...)`` float32 (images) or int64 (token ids); one sample is an image or a sequence.
-        targets: ``(samples,)`` class labels, or ``(samples, tokens)`` next-token ids.
-        unit: what is counted in reports: "image" or "token".
-        units: how many of them there are (images, or predicted tokens).
+        inputs: ``(samples, ...)`` float32 (images, sound) or int64 (token ids); one sample is an image or a sequence.
+        targets: ``(samples,)`` class labels, ``(samples, tokens)`` next-token ids or ``(samples, longest)`` code points
+            of text, -1 behind its end; zeros where the metric has no need of them.
+        unit: what is counted in reports: "image", "token", "word", "line" or "frame".
+        units: how many of them there are (of tokens, the predicted ones).
         bytes_predicted: length in bytes of the predicted text (language models), else 0.
     """
 

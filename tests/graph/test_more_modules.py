@@ -232,6 +232,7 @@ MIXING = {
     "product of samples": lambda x: x.flatten(1) @ x.flatten(1).T,
     "sum over samples": lambda x: x.flatten(1).T @ x.flatten(1) + x[:, :1, :1],
     "einsum": lambda x: torch.einsum("bij,cij->bi", x, x),
+    "one more sample": lambda x: torch.cat([x, torch.ones(1, 6, 8)]),
     "outer difference": lambda x: x[:, None] - x[None],
     "attention over samples": lambda x: F.scaled_dot_product_attention(*[x.transpose(0, 1)] * 3).transpose(0, 1),
 }
@@ -250,6 +251,44 @@ class Function(nn.Module):
 def test_steps_that_combine_samples_are_refused(name):
     with pytest.raises(InputError, match="combines different samples; keep the first axis, the sample, out of it"):
         import_module(Function(MIXING[name]), SEQUENCES)
+
+
+PER_SAMPLE = {
+    "token of each sample": lambda x: x[torch.arange(x.shape[0]), x[:, :, 0].argmax(1)],
+    "value of each sample": lambda x: x[torch.arange(x.shape[0]), x[:, :, 0].argmax(1), x[:, 0].argmax(1)],
+    "by all numbers": lambda x: x[torch.arange(0, x.shape[0], 1), x[:, :, 0].argmax(1)],
+    "two tokens of each": lambda x: x[torch.arange(x.shape[0])[:, None], x[:, :, :2].argmax(1)],
+    "of another kind": lambda x: x[torch.arange(x.shape[0], dtype=torch.int32).long(), x[:, :, 0].argmax(1)],
+    "last token": lambda x: x[torch.arange(x.shape[0]), -1],
+    "place of the end token": lambda x: x[torch.arange(x.shape[0]), (x[:, :, 0] > 0).int().argmax(-1)],
+}
+
+
+@pytest.mark.parametrize("name", PER_SAMPLE)
+def test_a_place_of_each_sample(name):
+    module = Function(PER_SAMPLE[name])
+    graph = import_module(module, SEQUENCES)
+    expected = module(torch.from_numpy(SEQUENCES)).numpy()
+    np.testing.assert_array_equal(run_float(graph, SEQUENCES), expected)
+    for index in range(len(SEQUENCES)):
+        np.testing.assert_array_equal(run_float(graph, SEQUENCES[index : index + 1]), expected[index : index + 1])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x[torch.arange(x.shape[0]).flip(0), x[:, :, 0].argmax(1)],
+        lambda x: x[torch.arange(x.shape[0] - 1, -1, -1), x[:, :, 0].argmax(1)],
+        lambda x: x[torch.arange(x.shape[0]) * 0, x[:, :, 0].argmax(1)],
+        lambda x: x[x[:, 0, 0].argmax(), :] - x,
+        lambda x: x[torch.arange(x.shape[0]).clamp(max=1), x[:, :, 0].argmax(1)],
+        lambda x: x[torch.arange(x.shape[0])[:, None], torch.arange(x.shape[0]).clamp(max=2)],
+        lambda x: x[x[:, :, 0].argmax(1), torch.arange(x.shape[0]).clamp(max=2)],
+    ],
+)
+def test_places_of_other_samples_are_refused(function):
+    with pytest.raises(InputError, match="combines different samples; keep the first axis, the sample, out of it"):
+        import_module(Function(function), SEQUENCES)
 
 
 @pytest.mark.parametrize("layer", [nn.SELU, nn.CELU, nn.Mish, nn.ELU, nn.LeakyReLU, nn.Hardswish])

@@ -19,6 +19,7 @@ from simhw.graph.ops import (
     comparisons,
     convolutions,
     create,
+    elementwise_more,
     functions,
     image,
     matmul,
@@ -116,6 +117,11 @@ EXACT: dict[str, Draw] = {
     "zeros": lambda _: ([2, 3],),
     "ones": lambda _: ([2, 3],),
     "count_up": lambda rng: (int(rng.integers(1, 9)),),
+    "square": one,
+    "reverse_subtract": two_whole,
+    "floor_divide": lambda rng: (indices(rng, 50, 3, 4) - 20, int(rng.integers(1, 9))),
+    "difference": lambda rng: (whole(rng), int(rng.integers(1, 3)), int(rng.integers(-3, 3))),
+    "cast_and_move": lambda rng: (3 * floats(rng), torch.device("cpu"), [torch.int64, torch.float32][rng.integers(2)]),
     "abs": one,
     "sign": lambda rng: (whole(rng),),
     "reciprocal": lambda rng: (positive(rng),),
@@ -183,7 +189,18 @@ OWN = {"item", "several", "cast"}
 """No ATen function with one result: the modules of test_more_modules.py run through them."""
 
 
-FILES = (activations_more, arrange, comparisons, convolutions, create, functions, image, matmul, reductions)
+FILES = (
+    activations_more,
+    arrange,
+    comparisons,
+    convolutions,
+    create,
+    elementwise_more,
+    functions,
+    image,
+    matmul,
+    reductions,
+)
 
 
 def test_every_operator_of_these_files_has_an_oracle():

@@ -20,6 +20,7 @@ from simhw.graph.ops import (
     comparisons,
     convolutions,
     create,
+    elementwise_more,
     functions,
     image,
     matmul,
@@ -175,6 +176,11 @@ ORACLES: dict[str, Oracle] = {
     ),
     # Float64 would round the sum with the mask once where float32 rounds twice: torch runs in float32 here.
     "scale_and_mask": Oracle(draw=masked, torch=torch_mask),
+    # Of random probabilities; that this is what torch's attention does is tested in test_attention.py.
+    "blank_hidden": Oracle(
+        draw=lambda rng: (values(rng, 2, 3, 4, 5), rng.random((3, 4, 5)) < 0.2),
+        torch=lambda p, mask: p * mask.any(-1, keepdim=True),
+    ),
     "batch_norm": Oracle(
         draw=batch_norm_arguments, torch=lambda x, w, b, m, v: F.batch_norm(x, m, v, w, b), bound=batch_norm_bound
     ),
@@ -219,6 +225,11 @@ ORACLES: dict[str, Oracle] = {
     "adaptive_average_pool": Oracle(
         draw=lambda rng: (picture(rng), [1, 2, (3, 4), (12, 8), (1, 4)][int(rng.integers(0, 5))]),
         torch=F.adaptive_avg_pool2d,
+        bound=lambda x, _: 100 * EPSILON * np.abs(x).max(),
+    ),
+    "adaptive_average_pool1d": Oracle(
+        draw=lambda rng: (values(rng, 2, 3, 12), ([1], [3], [12])[int(rng.integers(0, 3))]),
+        torch=F.adaptive_avg_pool1d,
         bound=lambda x, _: 100 * EPSILON * np.abs(x).max(),
     ),
     "max_pool": Oracle(
@@ -272,12 +283,24 @@ ORACLES: dict[str, Oracle] = {
     "subtract_sizes": Oracle(draw=two_sizes, torch=lambda x, y: int(torch.tensor(x) - y)),
     "multiply_sizes": Oracle(draw=two_sizes, torch=lambda x, y: int(torch.tensor(x) * y)),
     "divide_sizes": Oracle(draw=two_sizes, torch=lambda x, y: int(torch.tensor(x) // y)),
+    "remainder_of_sizes": Oracle(draw=two_sizes, torch=lambda x, y: int(torch.tensor(x) % y)),
     "same": Oracle(draw=lambda rng: (*one(rng), 0.5, False), torch=F.dropout),
 }
 
 
 # Those of test_more_ops.py are ATen's own.
-ELSEWHERE = (activations_more, arrange, comparisons, convolutions, create, functions, image, matmul, reductions)
+ELSEWHERE = (
+    activations_more,
+    arrange,
+    comparisons,
+    convolutions,
+    create,
+    elementwise_more,
+    functions,
+    image,
+    matmul,
+    reductions,
+)
 
 
 def test_every_operator_has_an_oracle():

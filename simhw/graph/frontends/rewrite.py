@@ -12,6 +12,7 @@ import numpy as np
 from simhw.errors import InputError
 from simhw.graph.base import Array, Node, Ref, inputs_of, references, resolve
 from simhw.graph.ops import operators
+from simhw.graph.ops.attention import visible
 
 
 def place(name: str, module: str, source: str) -> str:
@@ -109,26 +110,52 @@ def split_attention(nodes: list[Node]) -> list[Node]:
 def _attention_steps(node: Node) -> list[Node]:
     names = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal", "scale", "enable_gqa")
     given = dict(zip(names, node.args, strict=False)) | dict(node.kwargs)
-    if given.get("dropout_p") or given.get("enable_gqa"):
+    if given.get("dropout_p"):
         raise InputError(
-            f"attention ({place(node.name, node.label, node.source)}) uses dropout or enable_gqa, neither is "
-            "supported; set dropout_p=0 and repeat the key and value heads before the call"
+            f"attention ({place(node.name, node.label, node.source)}) drops values at random (dropout_p), which is "
+            "not supported; set dropout_p=0, as in eval mode"
         )
     scale = given.get("scale")
     head_dim = node.kwargs["head_dim"]
     name = node.name
+    key, value = given["key"], given["value"]
+    shared: tuple[tuple[str, str, tuple[object, ...]], ...] = ()
+    if node.kwargs["copies"] > 1:
+        copies = (node.kwargs["copies"], -3)
+        shared = (
+            (f"{name}_keys", "repeat_each", (key, *copies)),
+            (f"{name}_values", "repeat_each", (value, *copies)),
+        )
+        key, value = Ref(f"{name}_keys"), Ref(f"{name}_values")
     factor = 1.0 / math.sqrt(head_dim) if scale is None else scale
     causal = bool(given.get("is_causal", False))
+    mask, weights = given.get("attn_mask"), Ref(f"{name}_softmax")
     steps = (
-        (f"{name}_scores", "attention_scores", (given["query"], given["key"])),
-        (f"{name}_scaled", "scale_and_mask", (Ref(f"{name}_scores"), factor, given.get("attn_mask"), causal)),
+        *shared,
+        (f"{name}_scores", "attention_scores", (given["query"], key)),
+        (f"{name}_scaled", "scale_and_mask", (Ref(f"{name}_scores"), factor, mask, causal)),
         (f"{name}_softmax", "softmax", (Ref(f"{name}_scaled"), -1)),
-        (name, "attention_values", (Ref(f"{name}_softmax"), given["value"])),
+        *(() if mask is None else ((f"{name}_seen", "blank_hidden", (weights, mask)),)),
+        (name, "attention_values", (weights if mask is None else Ref(f"{name}_seen"), value)),
     )
     return [
         Node(name=step, operator=operator, args=args, label=node.label, source=node.source)
         for step, operator, args in steps
     ]
+
+
+def drop_blanks(nodes: list[Node], constants: Mapping[str, Array]) -> list[Node]:
+    """Remove the steps that blank tokens hidden from all keys, where a constant mask hides none."""
+    kept: list[Node] = []
+    replaced: dict[str, Ref] = {}
+    for node in nodes:
+        mask = constants.get(references(node.args[1:])[0]) if node.operator == "blank_hidden" else None
+        if mask is not None and visible(mask).all():
+            replaced[node.name] = node.args[0]
+            continue
+        args = tuple(replaced.get(arg.name, arg) if isinstance(arg, Ref) else arg for arg in node.args)
+        kept.append(replace(node, args=args))
+    return kept
 
 
 def fuse_rms_norm(nodes: list[Node]) -> list[Node]:

@@ -6,9 +6,9 @@ import inspect
 import io
 import logging
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
-from operator import add, floordiv, getitem, mul, sub
+from operator import add, floordiv, getitem, mod, mul, sub
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,13 @@ from torch import fx, nn
 from simhw.errors import InputError
 from simhw.graph.base import Array, Graph, Node, Ref, columns, inputs_of
 from simhw.graph.frontends.codes import join_codes
+from simhw.graph.frontends.in_place import reason_in_place, writes
 from simhw.graph.frontends.labels import label_nodes
 from simhw.graph.frontends.recurrent import RECURRENT, sequence_length, split_recurrent
-from simhw.graph.frontends.refusals import reason_to_refuse
+from simhw.graph.frontends.refusals import Samples, reason_to_refuse
 from simhw.graph.frontends.rewrite import (
     check_weights,
+    drop_blanks,
     fold_constants,
     fuse_rms_norm,
     place,
@@ -33,21 +35,30 @@ from simhw.graph.frontends.rewrite import (
 from simhw.graph.ops import by_aten
 
 
-def import_module(module: nn.Module, example: Array) -> Graph:
-    """Return the graph of ``module`` in eval mode for inputs like ``example`` (its first axis, the sample, may vary).
+def import_module(module: nn.Module, example: Array, dynamic: Collection[int] = (0,)) -> Graph:
+    """Return the graph of ``module`` in eval mode for inputs like ``example``.
 
-    Raises InputError where ``torch.export`` refuses the module, for an ATen operator that is not supported, with its
-    node, its module path and what to do, and for weights that are not finite.
+    Args:
+        module: with one tensor as input and one as output.
+        example: ``(samples, ...)``, at least 1 sample.
+        dynamic: axes of the input that may have another length when the graph runs, the sample (0) among them; each
+            other one is at least 2 long in ``example``.
+
+    Raises:
+        InputError: ``torch.export`` refuses the module, or the module fixes the length of a dynamic axis; an ATen
+            operator is not supported (with its node, its module path and what to do); weights are not finite.
     """
-    if len(example) == 0:
-        raise InputError("the example has 0 samples, at least 1 is needed to import a module; give one sample")
-    tensors = tuple(torch.from_numpy(np.concatenate([part[:1]] * 2)) for part in columns(example))
+    parts = columns(example)
+    _check_axes(parts, dynamic)
+    # No other length of an example is that of the samples, so that no two of them are one symbol.
+    copies = 2 if all(2 not in _lengths(part, dynamic).values() for part in parts) else 3
+    tensors = tuple(torch.from_numpy(np.concatenate([part[:1]] * copies)) for part in parts)
     samples = torch.export.Dim("samples", min=1)
+    axes = tuple({0: samples, **dict.fromkeys(_lengths(part, dynamic), torch.export.Dim.AUTO)} for part in parts)
+    if any(kind.kind is kind.VAR_POSITIONAL for kind in inspect.signature(module.forward).parameters.values()):
+        axes = (axes,)  # type: ignore[assignment]
     with _eval_mode(module), _quiet(), torch.no_grad():
         try:
-            axes = tuple({0: samples} for _ in tensors)
-            if any(kind.kind is kind.VAR_POSITIONAL for kind in inspect.signature(module.forward).parameters.values()):
-                axes = (axes,)  # type: ignore[assignment]
             program = torch.export.export(module, tensors, dynamic_shapes=axes, strict=False)
         except InputError:
             raise
@@ -57,7 +68,48 @@ def import_module(module: nn.Module, example: Array) -> Graph:
                 f"module {type(module).__name__} cannot be exported by torch.export ({_where(error, module)}: {first});"
                 " its forward must be free of data-dependent control flow and accept any number of samples"
             ) from error
+    _check_lengths(program, module, parts, dynamic)
     return _convert(program)
+
+
+def _lengths(part: Array, dynamic: Collection[int]) -> dict[int, int]:
+    """Return the axes of an input, the sample left out, that may have another length, with that of the example."""
+    return {axis: part.shape[axis] for axis in sorted(set(dynamic) - {0}) if axis < part.ndim}
+
+
+def _check_axes(parts: Sequence[Array], dynamic: Collection[int]) -> None:
+    if len(parts[0]) == 0:
+        raise InputError("the example has 0 samples, at least 1 is needed to import a module; give one sample")
+    most = max(part.ndim for part in parts) - 1
+    if 0 not in dynamic or not all(0 <= axis <= most for axis in dynamic):
+        raise InputError(
+            f"dynamic axes are {tuple(dynamic)}, must be 0 (the sample) and others of 1..{most}; "
+            "give (0, 1) for sequences of any length"
+        )
+    for axis, length in (pair for part in parts for pair in _lengths(part, dynamic).items()):
+        if length < 2:
+            raise InputError(
+                f"axis {axis} of the example is {length} long, a dynamic one must be at least 2 long; "
+                "give a longer example"
+            )
+
+
+def _check_lengths(program: Any, module: nn.Module, parts: Sequence[Array], dynamic: Collection[int]) -> None:
+    """Refuse a module that takes one length only where any was asked for."""
+    for shape, part in zip(_input_shapes(program), parts, strict=True):
+        for axis, length in _lengths(part, dynamic).items():
+            if isinstance(shape[axis], int) or shape[axis].node.expr.is_number:
+                raise InputError(
+                    f"module {type(module).__name__} fixes the length of axis {axis} at {length} (a table of positions "
+                    "or a mask of that length, or a test of it); take the length from the input, as in "
+                    "mask[:length, :length], and give an example shorter than the table; or import it for one length"
+                )
+
+
+def _input_shapes(program: Any) -> list[Any]:
+    names = program.graph_signature.user_inputs
+    shapes = {node.name: node.meta["val"].shape for node in program.graph.nodes if node.name in names}
+    return [shapes[name] for name in names]
 
 
 @contextmanager
@@ -98,6 +150,7 @@ def _where(error: Exception, module: nn.Module) -> str:
 def _convert(program: Any) -> Graph:
     constants = _constants(program)
     known = by_aten()
+    samples = Samples.of_shape(_input_shapes(program)[0])
     nodes: list[Node] = []
     inputs: list[str] = []
     outputs: tuple[str, ...] = ()
@@ -115,19 +168,24 @@ def _convert(program: Any) -> Graph:
                 or known.get(overload)
                 or _SIZE_ARITHMETIC.get(node.target)
             )
+            if operator is None and writes(node):
+                raise InputError(
+                    f"operator {node.target} ({_place(node)}) writes into a tensor, which is no step of a graph; "
+                    "compute a new tensor, by torch.where, torch.cat or an operator that is not in place"
+                )
             if operator is None:
                 raise InputError(
                     f"operator {node.target} ({_place(node)}) is not supported; add it to a file of simhw/graph/ops, "
                     "or rewrite the module without it (see 'simhw list operators')"
                 )
-            reason = reason_to_refuse(node, overload)
+            reason = reason_to_refuse(node, overload, samples) or reason_in_place(node)
             if reason is not None:
                 raise InputError(f"operator {node.target} ({_place(node)}) {reason}")
             nodes.append(_node(node, operator))
     nodes = fold_constants(nodes, constants, keep=("dequantize_linear", *_COMPOSITE.values(), *RECURRENT.values()))
     nodes = join_codes(nodes, constants, outputs)
     nodes = fold_constants(fuse_rms_norm(split_recurrent(split_attention(nodes))), constants)
-    nodes = products_with_constants(nodes, constants)
+    nodes = products_with_constants(drop_blanks(nodes, constants), constants)
     if outputs[0] in constants:
         raise InputError("the module's output does not depend on its input; return what it computes from it")
     nodes = remove_dead(nodes, outputs)
@@ -144,8 +202,10 @@ def _convert(program: Any) -> Graph:
 def _node(node: fx.Node, operator: str) -> Node:
     kwargs = {key: _argument(value) for key, value in node.kwargs.items()}
     if operator == "attention":
-        query: Any = node.args[0]
-        kwargs["head_dim"] = int(query.meta["val"].shape[-1])
+        query, key = (operand.meta["val"].shape for operand in node.args[:2])  # type: ignore[union-attr]
+        kwargs["head_dim"] = int(query[-1])
+        # Each key head serves several query heads, its neighbours.
+        kwargs["copies"] = int(query[-3]) // int(key[-3]) if node.kwargs.get("enable_gqa") else 1
     if operator in ("lstm", "gru"):
         kwargs["length"] = sequence_length(node)
     return Node(
@@ -198,6 +258,7 @@ _SIZE_ARITHMETIC: dict[Any, str] = {
     sub: "subtract_sizes",
     mul: "multiply_sizes",
     floordiv: "divide_sizes",
+    mod: "remainder_of_sizes",
     getitem: "item",
 }
 """Python arithmetic on sizes, and the choice among several results."""

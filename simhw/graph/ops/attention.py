@@ -61,6 +61,16 @@ def scale_and_mask(scores: FloatArray, scale: float, mask: Array | None, causal:
     return scaled.astype(np.float32, copy=False)
 
 
+def visible(mask: Array) -> Array:
+    """Return, for ``(..., tokens, keys)`` masks, which tokens may look at any key: ``(..., tokens, 1)``."""
+    return np.asarray((mask if mask.dtype == bool else ~np.isneginf(mask)).any(axis=-1, keepdims=True))
+
+
+def blank_hidden(probability: FloatArray, mask: Array) -> FloatArray:
+    """Return 0 for tokens that may look at no key, whose softmax is undefined; PyTorch's attention does so."""
+    return np.where(visible(mask), probability, np.float32(0))
+
+
 OPERATORS = (
     Operator(name="attention_scores", aten=(), reference=attention_scores, kind=Kind.MATMUL, lower=lower_scores),
     Operator(name="attention_values", aten=(), reference=attention_values, kind=Kind.MATMUL, lower=lower_values),
@@ -71,4 +81,5 @@ OPERATORS = (
         kind=Kind.VECTOR,
         work=VectorWork(multiplies=1),
     ),
+    Operator(name="blank_hidden", aten=(), reference=blank_hidden, kind=Kind.VECTOR, work=VectorWork(multiplies=1)),
 )

@@ -90,5 +90,6 @@ OPERATORS = (
     _move("new_zeros", ("new_zeros.default",), new_zeros),
     _move("new_ones", ("new_ones.default",), new_ones),
     _move("count_up", ("arange.default", "arange.start", "arange.start_step"), count_up),
-    _move("cast", ("to.dtype", "_to_copy.default", "type_as.default"), cast),
+    _move("cast_and_move", ("to.device",), lambda x, _, dtype, *__, **___: cast(x, dtype)),
+    _move("cast", ("to.dtype", "to.dtype_layout", "_to_copy.default", "type_as.default"), cast),
 )

@@ -67,7 +67,7 @@ OPERATORS = (
     _vector("add", ("add.Tensor", "add_.Tensor", "add.Scalar"), add, _ADD),
     _vector("subtract", ("sub.Tensor", "sub.Scalar"), subtract, _ADD),
     _vector("multiply", ("mul.Tensor", "mul.Scalar", "mul_.Tensor"), multiply, _MULTIPLY),
-    _vector("divide", ("div.Tensor", "div.Scalar"), divide, _MULTIPLY),
+    _vector("divide", ("div.Tensor", "div.Scalar", "div_.Tensor"), divide, _MULTIPLY),
     _vector("negate", ("neg.default",), negate, _ADD),
     _vector("power", ("pow.Tensor_Scalar",), power, _MULTIPLY),
     _vector("rsqrt", ("rsqrt.default",), rsqrt, VectorWork(adds=2, multiplies=4)),

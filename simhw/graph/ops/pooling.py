@@ -23,6 +23,11 @@ def adaptive_average_pool(x: FloatArray, output_size: Sequence[int] | int) -> Fl
     return np.asarray(windows.mean(axis=(-3, -1)), np.float32)
 
 
+def adaptive_average_pool1d(x: FloatArray, output_size: Sequence[int]) -> FloatArray:
+    """Return means over equal windows of the last axis."""
+    return adaptive_average_pool(x[..., None, :], (1, output_size[0]))[..., 0, :]
+
+
 def max_pool(
     x: FloatArray,
     kernel_size: Sequence[int],
@@ -88,6 +93,13 @@ OPERATORS = (
         name="adaptive_average_pool",
         aten=("adaptive_avg_pool2d.default",),
         reference=adaptive_average_pool,
+        kind=Kind.VECTOR,
+        work=VectorWork(adds=1),
+    ),
+    Operator(
+        name="adaptive_average_pool1d",
+        aten=("adaptive_avg_pool1d.default",),
+        reference=adaptive_average_pool1d,
         kind=Kind.VECTOR,
         work=VectorWork(adds=1),
     ),

@@ -102,6 +102,11 @@ def divide_sizes(x: int, y: int) -> int:
     return x // y
 
 
+def remainder_of_sizes(x: int, y: int) -> int:
+    """Return ``x % y``."""
+    return x % y
+
+
 def same(x: Any, *_: Any, **__: Any) -> Any:
     """Return x: copies, casts between float types and inference-time dropout change nothing here."""
     return x
@@ -128,12 +133,14 @@ OPERATORS = (
     _move("subtract_sizes", (), subtract_sizes),
     _move("multiply_sizes", (), multiply_sizes),
     _move("divide_sizes", (), divide_sizes),
+    _move("remainder_of_sizes", (), remainder_of_sizes),
     _move(
         "same",
         (
             "contiguous.default",
             "clone.default",
             "dropout.default",
+            "dropout_.default",
             "alias.default",
             "detach.default",
             "detach_.default",

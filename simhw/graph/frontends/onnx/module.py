@@ -29,7 +29,13 @@ def load_onnx(path: str, output: str | None = None) -> OnnxModule:
         path: of the file.
         output: name of the output that it returns; None: the first.
     """
-    return OnnxModule(read_file(path), output)
+    file = read_file(path)
+    try:
+        return OnnxModule(file, output)
+    except InputError:
+        raise
+    except Exception as error:  # a file of any content
+        raise InputError(f"{path!r} is damaged ({type(error).__name__}: {error}); give a model file") from error
 
 
 class OnnxModule(nn.Module):
