@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simhw.reports import numbers, shapes_plots
-from simhw.reports.numbers import decibels, significant, times
+from simhw.reports.numbers import change_in_percent, decibels, significant, times
 from simhw.reports.overview import Finding
 from simhw.reports.transformer_shapes import Quantized, Shape, Shapes
 
@@ -29,7 +29,6 @@ def render(found: Shapes, *, command: str) -> str:
         command=command,
         style=Markup(folder.joinpath("page.css").read_text(encoding="utf-8")),
         numbers=numbers,
-        percent=percent,
         found=found,
         findings=findings(found),
         sentences=sentences(found),
@@ -37,11 +36,6 @@ def render(found: Shapes, *, command: str) -> str:
         noise_by_depth=Markup(shapes_plots.noise_by_depth(found)),
         perplexity_change=Markup(shapes_plots.perplexity_change(found)),
     )
-
-
-def percent(value: float) -> str:
-    """Return a change in percent with its sign."""
-    return f"{100 * value + 0.0:+.2f}%"
 
 
 def findings(found: Shapes) -> list[Finding]:
@@ -56,7 +50,7 @@ def findings(found: Shapes) -> list[Finding]:
             note=f"per byte, after {found.steps} steps; {significant(best.bits_per_byte)} bits per byte",
         ),
         Finding(
-            title="Variance from the embedding to the last block",
+            title="Variance behind the last block over that behind the first",
             figure=f"{steepest.variant}: {times(growth(steepest))}",
             note=f"the most; {flattest.variant} the least, {times(growth(flattest))}",
         ),
@@ -64,10 +58,11 @@ def findings(found: Shapes) -> list[Finding]:
     for index, result in enumerate(found.shapes[0].results):
         order = sorted(found.shapes, key=lambda shape: shape.change(shape.results[index]))
         least, most = order[0], order[-1]
+        ends = [change_in_percent(shape.change(shape.results[index])) for shape in (least, most)]
         boxes.append(
             Finding(
                 title=f"{result.name} ({result.datapath})",
-                figure=f"{percent(least.change(least.results[index]))} to {percent(most.change(most.results[index]))}",
+                figure=" to ".join(ends),
                 note=f"rise of the perplexity: {least.variant} the least, {most.variant} the most",
             )
         )
@@ -75,8 +70,8 @@ def findings(found: Shapes) -> list[Finding]:
 
 
 def growth(shape: Shape) -> float:
-    """Return the variance behind the last block over that of the embedding."""
-    return shape.streams[-1].variance / shape.streams[0].variance
+    """Return the variance behind the last block over that behind the first: the embedding's is small at any depth."""
+    return shape.streams[-1].variance / shape.streams[1].variance
 
 
 def sentences(found: Shapes) -> list[str]:
@@ -84,10 +79,11 @@ def sentences(found: Shapes) -> list[str]:
     lines = []
     for shape in found.shapes:
         peak = max(shape.streams, key=lambda stream: stream.crest)
-        changes = ", ".join(f"{result.name} {percent(shape.change(result))}" for result in shape.results)
+        changes = ", ".join(f"{result.name} {change_in_percent(shape.change(result))}" for result in shape.results)
         lines.append(
-            f"{shape.variant}: the variance of the stream goes from {significant(shape.streams[0].variance)} to "
-            f"{significant(shape.streams[-1].variance)} ({times(growth(shape))}); the largest crest factor is "
+            f"{shape.variant}: the variance of the stream goes from {significant(shape.streams[1].variance)} "
+            f"behind the first block to {significant(shape.streams[-1].variance)} behind the last "
+            f"({times(growth(shape))}); the largest crest factor is "
             f"{significant(peak.crest, 3)}, at {peak.depth}. Perplexity "
             f"{significant(shape.perplexity)} in float; {changes}."
         )
@@ -102,7 +98,7 @@ def text(found: Shapes) -> str:
         title=Text(
             f"Norm placements after {found.steps} steps; perplexity per byte on {found.bytes_predicted:,} bytes"
         ),
-        caption=Text("variance of the residual stream behind the embedding and the last block; rise against float"),
+        caption=Text("variance of the residual stream behind the first and the last block; rise against float"),
         title_justify="left",
         title_style="bold",
         caption_justify="left",
@@ -117,7 +113,7 @@ def text(found: Shapes) -> str:
     for shape in found.shapes:
         table.add_row(
             shape.variant,
-            significant(shape.streams[0].variance, 3),
+            significant(shape.streams[1].variance, 3),
             significant(shape.streams[-1].variance, 3),
             significant(shape.perplexity),
             *(_cell(shape, result) for result in shape.results),
@@ -127,5 +123,5 @@ def text(found: Shapes) -> str:
 
 
 def _cell(shape: Shape, result: Quantized) -> str:
-    change, noise = percent(shape.change(result)), decibels(result.logit_sqnr_db)
+    change, noise = change_in_percent(shape.change(result)), decibels(result.logit_sqnr_db)
     return f"{significant(result.perplexity)} ({change}, {noise} dB)"

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from simhw.reports.numbers import significant
+from simhw.reports.numbers import change_in_percent, significant
 from simhw.reports.svg import PANEL, STYLE, WIDTH_INCHES, new_figure, to_svg
 from simhw.reports.transformer_shapes import Shape, Shapes, Stream
 
@@ -31,7 +31,7 @@ def by_depth(found: Shapes) -> str:
         left.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
         left.set_ylabel("variance within a token's vector, mean")
         _lines(right, found, lambda stream, _: stream.crest)
-        right.set_ylabel("largest magnitude over root mean square, mean")
+        right.set_ylabel("crest factor of a token's vector, mean")
         _legend(figure, left, found)
         return to_svg(figure, "stream-by-depth", "Variance and crest factor of the residual stream by depth")
 
@@ -69,9 +69,9 @@ def perplexity_change(found: Shapes) -> str:
             heights = [100 * shape.change(result) for result in shape.results]
             axes.bar(places, heights, width=0.145, color=color, label=shape.variant, linewidth=0)
             for place, height in zip(places, heights, strict=True):
-                up = height >= 0
+                up = round(height, 2) >= 0
                 axes.annotate(
-                    f"{height:.2f}%",
+                    change_in_percent(height / 100),
                     (place, height),
                     xytext=(0, 2 if up else -2),
                     textcoords="offset points",
@@ -84,7 +84,7 @@ def perplexity_change(found: Shapes) -> str:
         axes.set_yscale("symlog", linthresh=1.0)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{significant(y, 2) if y else 0}%"))
         axes.set_ylabel("rise of the perplexity, less is better")
-        axes.margins(y=0.12)
+        axes.margins(y=0.14)
         _legend(figure, axes, found)
         return to_svg(figure, "perplexity-change", "Rise of the perplexity by datapath and placement")
 

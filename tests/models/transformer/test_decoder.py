@@ -188,7 +188,7 @@ def test_mamba_is_its_equations_token_by_token(training):
 def test_step_sizes_begin_in_their_range():
     module = Decoder(config(mixer=MixerKind.MAMBA))
     initialise(module)
-    steps = functional.softplus(module.blocks[0].mixer.function.step.bias)
+    steps = functional.softplus(module.blocks[0].mixer.function.step.bias).detach()
     assert 0.000999 < float(steps.min()) < float(steps.max()) < 0.1001
 
 

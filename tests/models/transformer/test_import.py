@@ -37,7 +37,9 @@ def few() -> list[tuple[NormPlacement, NormKind, FeedForwardKind, MixerKind]]:
 
 
 def check(**choices: object) -> None:
-    config = TransformerConfig(width=8, layers=2, heads=2, hidden=6, context=9, post_fraction=0.5, state=2, **choices)
+    layers = 2 if choices.get("placement") is NormPlacement.MIX_LN or "shared_depth" in choices else 1
+    numbers = {"width": 8, "layers": layers, "heads": 2, "hidden": 6, "context": 9, "post_fraction": 0.5, "state": 2}
+    config = TransformerConfig(**numbers, **choices)
     torch.manual_seed(0)
     module = Decoder(config)
     initialise(module)
