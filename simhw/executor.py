@@ -109,8 +109,8 @@ class Executor:
                 references.append(reference)
                 noise.add(reference, output)
         return Execution(
-            outputs=np.concatenate(outputs),
-            reference=np.concatenate(references) if references else None,
+            outputs=_joined(outputs),
+            reference=_joined(references) if references else None,
             noise=noise,
             steps=tuple(self.steps.values()),
         )
@@ -327,6 +327,11 @@ def _on_unit(node: Node, unit: SpecialFunctionUnit, args: list[Any], kwargs: dic
         return apply_unit(unit, args, kwargs)
     except InputError as error:
         raise InputError(f"step {node.label}: {error}") from error
+
+
+def _joined(batches: list[FloatArray]) -> FloatArray:
+    """Return the outputs of all batches, those of a single one without a copy."""
+    return batches[0] if len(batches) == 1 else np.concatenate(batches)
 
 
 def _last_uses(graph: Graph) -> list[list[str]]:
