@@ -122,8 +122,8 @@ class Executor:
                 references.append(reference)
                 noise.add(reference, output)
         return Execution(
-            outputs=np.concatenate(outputs),
-            reference=np.concatenate(references) if references else None,
+            outputs=_joined(outputs),
+            reference=_joined(references) if references else None,
             noise=noise,
             steps=tuple(self.steps.values()),
         )
@@ -383,6 +383,11 @@ def _on_unit(node: Node, unit: SpecialFunctionUnit, args: list[Any], kwargs: dic
 def _leading(value: Any) -> Any:
     """Return the first of several results, the one that a step is measured by."""
     return value[0] if isinstance(value, tuple) else value
+
+
+def _joined(batches: list[FloatArray]) -> FloatArray:
+    """Return the outputs of all batches, those of a single one without a copy."""
+    return batches[0] if len(batches) == 1 else np.concatenate(batches)
 
 
 def _last_uses(graph: Graph) -> list[list[str]]:
