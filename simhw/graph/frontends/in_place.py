@@ -36,8 +36,9 @@ def writes(node: fx.Node) -> bool:
 def _is_view(node: fx.Node) -> bool:
     """Whether the result may be memory of the first argument."""
     schema = getattr(node.target, "_schema", None)
-    if schema is None:  # one of several views
-        return getattr(node.target, "__name__", "") == "getitem"
+    if schema is None:  # one of several results
+        several: Any = node.args[0] if getattr(node.target, "__name__", "") == "getitem" else None
+        return several is not None and _is_view(several)
     return any(one.alias_info is not None for one in schema.returns)
 
 

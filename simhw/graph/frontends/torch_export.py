@@ -6,7 +6,7 @@ import inspect
 import io
 import logging
 import traceback
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import replace
 from operator import add, floordiv, getitem, mod, mul, sub
@@ -21,6 +21,7 @@ from simhw.graph.base import Array, Graph, Node, Ref, columns, inputs_of
 from simhw.graph.frontends.codes import join_codes
 from simhw.graph.frontends.in_place import reason_in_place, writes
 from simhw.graph.frontends.labels import label_nodes
+from simhw.graph.frontends.lengths import check_axes, check_lengths, input_shapes, open_lengths
 from simhw.graph.frontends.recurrent import RECURRENT, sequence_length, split_recurrent
 from simhw.graph.frontends.refusals import Samples, reason_to_refuse
 from simhw.graph.frontends.rewrite import (
@@ -52,7 +53,7 @@ def import_module(module: nn.Module, example: Array, dynamic: Collection[int] = 
             operator is not supported (with its node, its module path and what to do); weights are not finite.
     """
     parts = columns(example)
-    _check_axes(parts, dynamic)
+    check_axes(parts, dynamic)
     if not dynamic:
         return _import(module, parts, dynamic)
     try:
@@ -65,11 +66,11 @@ def import_module(module: nn.Module, example: Array, dynamic: Collection[int] = 
 
 def _import(module: nn.Module, parts: Sequence[Array], dynamic: Collection[int]) -> Graph:
     # No other length of an example is that of the samples, so that no two of them are one symbol.
-    copies = 1 if not dynamic else 2 if all(2 not in _lengths(part, dynamic).values() for part in parts) else 3
+    copies = 1 if not dynamic else 2 if all(2 not in open_lengths(part, dynamic).values() for part in parts) else 3
     tensors = tuple(torch.from_numpy(np.concatenate([part[:1]] * copies)) for part in parts)
     samples = torch.export.Dim("samples", min=1)
     axes = tuple(
-        {**({0: samples} if dynamic else {}), **dict.fromkeys(_lengths(part, dynamic), torch.export.Dim.AUTO)}
+        {**({0: samples} if dynamic else {}), **dict.fromkeys(open_lengths(part, dynamic), torch.export.Dim.AUTO)}
         for part in parts
     )
     if any(kind.kind is kind.VAR_POSITIONAL for kind in inspect.signature(module.forward).parameters.values()):
@@ -85,48 +86,8 @@ def _import(module: nn.Module, parts: Sequence[Array], dynamic: Collection[int])
                 f"module {type(module).__name__} cannot be exported by torch.export ({_where(error, module)}: {first});"
                 " its forward must be free of data-dependent control flow and accept any number of samples"
             ) from error
-    _check_lengths(program, module, parts, dynamic)
+    check_lengths(program, module, parts, dynamic)
     return replace(_convert(program), one_sample=not dynamic)
-
-
-def _lengths(part: Array, dynamic: Collection[int]) -> dict[int, int]:
-    """Return the axes of an input, the sample left out, that may have another length, with that of the example."""
-    return {axis: part.shape[axis] for axis in sorted(set(dynamic) - {0}) if axis < part.ndim}
-
-
-def _check_axes(parts: Sequence[Array], dynamic: Collection[int]) -> None:
-    if len(parts[0]) == 0:
-        raise InputError("the example has 0 samples, at least 1 is needed to import a module; give one sample")
-    most = max(part.ndim for part in parts) - 1
-    if dynamic and (0 not in dynamic or not all(0 <= axis <= most for axis in dynamic)):
-        raise InputError(
-            f"dynamic axes are {tuple(dynamic)}, must be 0 (the sample) and others of 1..{most}; "
-            "give (0, 1) for sequences of any length"
-        )
-    for axis, length in (pair for part in parts for pair in _lengths(part, dynamic).items()):
-        if length < 2:
-            raise InputError(
-                f"axis {axis} of the example is {length} long, a dynamic one must be at least 2 long; "
-                "give a longer example"
-            )
-
-
-def _check_lengths(program: Any, module: nn.Module, parts: Sequence[Array], dynamic: Collection[int]) -> None:
-    """Refuse a module that takes one length only where any was asked for."""
-    for shape, part in zip(_input_shapes(program), parts, strict=True):
-        for axis, length in _lengths(part, dynamic).items():
-            if isinstance(shape[axis], int) or shape[axis].node.expr.is_number:
-                raise InputError(
-                    f"module {type(module).__name__} fixes the length of axis {axis} at {length} (a table of positions "
-                    "or a mask of that length, or a test of it); take the length from the input, as in "
-                    "mask[:length, :length], and give an example shorter than the table; or import it for one length"
-                )
-
-
-def _input_shapes(program: Any) -> list[Any]:
-    names = program.graph_signature.user_inputs
-    shapes = {node.name: node.meta["val"].shape for node in program.graph.nodes if node.name in names}
-    return [shapes[name] for name in names]
 
 
 @contextmanager
@@ -167,7 +128,7 @@ def _where(error: Exception, module: nn.Module) -> str:
 def _convert(program: Any) -> Graph:
     constants = _constants(program)
     known = by_aten()
-    samples = Samples.of_shape(_input_shapes(program)[0])
+    samples = Samples.of_shape(input_shapes(program)[0])
     nodes: list[Node] = []
     inputs: list[str] = []
     outputs: tuple[str, ...] = ()
