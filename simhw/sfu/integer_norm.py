@@ -19,11 +19,15 @@ from simhw.sfu.base import Parameters
 from simhw.sfu.integer_sqrt import fast_root, root
 from simhw.sfu.multiplier import Constants, fast_scaled, scaling
 
+INPUT_FORMAT = "int26"
+INPUT_SCALE = 2.0**-10
+"""Values from -32,768 up to 32,768: single activations of language models reach tens of thousands, and where one of a
+row saturates, all of the row is wrong."""
 OUTPUT_FORMAT = "int20"
 OUTPUT_SCALE = 2.0**-12
 """Results from -128 up to 128."""
 MOST_BITS = 30
-"""Of a bound of the sum of squares, or one more: then its terms, shifted and rounded down, stay below 2**32 in sum."""
+"""Of the sum of squares, or one more: then its terms, shifted and rounded down, stay below 2**32 in sum."""
 
 
 def mean(row: Sequence[int]) -> int:
@@ -32,8 +36,15 @@ def mean(row: Sequence[int]) -> int:
 
 
 def square_shift(largest: int, length: int, extra: int = 0) -> int:
-    """Return the shift of each term, for ``length`` terms up to ``largest`` in magnitude."""
-    return max(0, (length * largest * largest + extra).bit_length() - MOST_BITS) // 2
+    """Return the shift of each term, for ``length`` terms up to ``largest`` in magnitude: from lengths in bits alone.
+
+    >>> square_shift(2**26 - 1, 4096), square_shift(1000, 576)
+    (17, 0)
+    """
+    bits = 2 * largest.bit_length() + length.bit_length()
+    if extra:
+        bits = max(bits, extra.bit_length()) + 1
+    return max(0, bits - MOST_BITS) // 2
 
 
 def over_root(row: Sequence[int], extra: int = 0) -> list[int]:
@@ -61,6 +72,15 @@ def fast_mean(row: NDArray[np.int32]) -> Any:
 
 
 @kernel
+def fast_length(n: Any) -> Any:
+    """Return the bits of an int64 from 0 up to 2**62."""
+    bits = np.int64(0)
+    while n >> bits > 0:
+        bits += 1
+    return bits
+
+
+@kernel
 def fast_over_root(
     x: NDArray[np.int32],
     out: NDArray[np.int32],
@@ -75,10 +95,9 @@ def fast_over_root(
     largest = np.int64(0)
     for i in range(x.size):
         largest = max(largest, abs(np.int64(x[i]) - middle))
-    bound = np.int64(x.size) * largest * largest + extra
-    bits = np.int64(0)
-    while bound >> bits > 0:
-        bits += 1
+    bits = 2 * fast_length(largest) + fast_length(np.int64(x.size))
+    if extra > 0:
+        bits = max(bits, fast_length(extra)) + 1
     shift = max(np.int64(0), bits - ends[2]) // 2
     squares = extra >> 2 * shift
     for i in range(x.size):

@@ -15,6 +15,8 @@ from simhw.costs import VectorWork
 from simhw.kernel import kernel
 from simhw.sfu.base import Extent, Parameters, Signal, SpecialFunctionUnit, code_range
 from simhw.sfu.integer_norm import (
+    INPUT_FORMAT,
+    INPUT_SCALE,
     MOST_BITS,
     OUTPUT_FORMAT,
     OUTPUT_SCALE,
@@ -27,12 +29,10 @@ from simhw.sfu.integer_norm import (
 from simhw.sfu.multiplier import scaled
 
 NAME = "layer_norm_ibert"
-INPUT_FORMAT = "int22"
-INPUT_SCALE = 2.0**-12
 
 
 def normalize(row: Sequence[int], parameters: Parameters) -> list[int]:
-    """Return the layer norm of a row of int22 codes."""
+    """Return the layer norm of a row of int26 codes."""
     middle = mean(row)
     return scaled(over_root([q - middle for q in row]), constants(parameters, len(row), NAME), OUTPUT_FORMAT)
 
@@ -64,7 +64,7 @@ def load(parameters: Parameters, name: str = NAME, function: str = "layer_norm")
         name=name,
         description=f"{function.replace('_', ' ')} of I-BERT: integers, integer square root, one factor per row",
         source="S. Kim et al., I-BERT, arXiv 2101.01321, integer-only layer normalization, and kssteven418/I-BERT "
-        "quant_modules.py. Choices: int22 codes of scale 2^-12; the mean is rounded half up; the shift of the squares "
+        "quant_modules.py. Choices: int26 codes of scale 2^-10; the mean is rounded half up; the shift of the squares "
         "follows the row, where I-BERT calibrates it; weight and bias come with the multiplier of the requantization "
         "behind it, so that results have one scale and a weight may be 0; eps is left out as there",
         function=function,
@@ -77,16 +77,16 @@ def load(parameters: Parameters, name: str = NAME, function: str = "layer_norm")
         kernel=lambda rows: compute(rows, parameters),
         longest_row=1 << 16,
         signals=(
-            Signal(name="sum", bits=38, worst_case="65,536 times -2^21"),
-            Signal(name="deviation", bits=23, worst_case="-2^21 beside 65,535 times 2^21 - 1"),
+            Signal(name="sum", bits=42, worst_case="65,536 times -2^25"),
+            Signal(name="deviation", bits=27, worst_case="-2^25 beside 65,535 times 2^25 - 1"),
             Signal(name="sum of squares", bits=32, worst_case="31 bits as the shift leaves them, terms rounded down"),
             Signal(name="root", bits=16, worst_case="of 32 bits"),
-            Signal(name="deviation of the row", bits=31, worst_case="root times 2^15 at the largest squares"),
-            Signal(name="factor", bits=32, worst_case="2^31 / 1, all values within 1 of the mean"),
+            Signal(name="deviation of the row", bits=35, worst_case="root times 2^19 at the largest squares"),
+            Signal(name="factor", bits=32, worst_case="2^31 / 1, all values within 1 of the mean; 0 beyond 2^31"),
             Signal(
                 name="quotient",
                 bits=32,
-                worst_case="a sign and 2^30, or 1 in 90 more, where one value is all of the sum",
+                worst_case="a sign and 2^30, or 1 in 64 more, where one value is all of the sum",
             ),
             Signal(name="product", bits=63, worst_case="that times a multiplier of 31 bits"),
             Signal(name="result", bits=20, worst_case="held at 128"),

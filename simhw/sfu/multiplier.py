@@ -30,7 +30,7 @@ def multiplier_and_shift(scale: float) -> tuple[int, int]:
 
 
 def scaling(scale: NDArray[np.float64], shift: FloatArray, step: float, name: str) -> Constants:
-    """Return the constants of ``x * scale + shift`` per element, for codes of ``step``.
+    """Return the constants of ``x * scale + shift`` for codes of ``step``: ``multiplier_and_shift`` of each scale.
 
     Raises:
         InputError: a scale of 2**30 or more, which has no right shift.
@@ -40,10 +40,12 @@ def scaling(scale: NDArray[np.float64], shift: FloatArray, step: float, name: st
             f"{name} was given a weight that scales codes by {np.abs(scale).max():g}, must be below 2^30; "
             "choose a float unit, or check the weights"
         )
-    pairs = np.array([multiplier_and_shift(float(value)) for value in scale], np.int64).reshape(-1, 2)
-    pairs[pairs[:, 1] > MOST_SHIFT] = (0, 1)
+    fraction, exponent = np.frexp(scale)
+    shifts = 31 - exponent.astype(np.int64)
+    kept = shifts <= MOST_SHIFT
+    multipliers = np.where(kept, np.floor(fraction * 2.0**31 + 0.5), 0).astype(np.int64)
     offsets = np.clip(np.rint(shift.astype(np.float64) / step), -(2.0**31), 2.0**31 - 1).astype(np.int64)
-    return np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1]), offsets
+    return multipliers, np.where(kept, shifts, 1), offsets
 
 
 def scaled(row: Sequence[int], constants: Constants, integer_format: str) -> list[int]:

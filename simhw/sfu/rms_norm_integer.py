@@ -15,12 +15,19 @@ from numpy.typing import NDArray
 from simhw.costs import VectorWork
 from simhw.kernel import kernel
 from simhw.sfu.base import Extent, Parameters, Signal, SpecialFunctionUnit, code_range
-from simhw.sfu.integer_norm import MOST_BITS, OUTPUT_FORMAT, OUTPUT_SCALE, constants, fast_over_root, over_root
+from simhw.sfu.integer_norm import (
+    INPUT_FORMAT,
+    INPUT_SCALE,
+    MOST_BITS,
+    OUTPUT_FORMAT,
+    OUTPUT_SCALE,
+    constants,
+    fast_over_root,
+    over_root,
+)
 from simhw.sfu.multiplier import scaled
 
 NAME = "rms_norm_integer"
-INPUT_FORMAT = "int22"
-INPUT_SCALE = 2.0**-10
 MOST_EPSILON = 1 << 56
 """More would not fit beside the largest sum of squares."""
 
@@ -31,7 +38,7 @@ def epsilon_code(parameters: Parameters, length: int) -> int:
 
 
 def normalize(row: Sequence[int], parameters: Parameters) -> list[int]:
-    """Return the RMS norm of a row of int22 codes."""
+    """Return the RMS norm of a row of int26 codes."""
     quotients = over_root(row, epsilon_code(parameters, len(row)))
     return scaled(quotients, constants(parameters, len(row), NAME), OUTPUT_FORMAT)
 
@@ -65,7 +72,7 @@ def load(parameters: Parameters) -> SpecialFunctionUnit:
     return SpecialFunctionUnit(
         name=NAME,
         description="RMS norm in integers: integer square root, one factor per row",
-        source="the integer layer norm of I-BERT (S. Kim et al., arXiv 2101.01321) without the mean. Choices: int22 "
+        source="the integer layer norm of I-BERT (S. Kim et al., arXiv 2101.01321) without the mean. Choices: int26 "
         "codes of scale 2^-10; eps joins the sum of squares; weights come with the multiplier behind it",
         function="rms_norm",
         extent=Extent.ROW,
@@ -79,12 +86,12 @@ def load(parameters: Parameters) -> SpecialFunctionUnit:
         signals=(
             Signal(name="sum of squares", bits=32, worst_case="31 bits as the shift leaves them, terms rounded down"),
             Signal(name="root", bits=16, worst_case="of 32 bits"),
-            Signal(name="deviation of the row", bits=30, worst_case="root times 2^14 at the largest squares"),
-            Signal(name="factor", bits=32, worst_case="2^31 / 1 in a row of zeros without eps"),
+            Signal(name="deviation of the row", bits=35, worst_case="root times 2^19 at the largest squares"),
+            Signal(name="factor", bits=32, worst_case="2^31 / 1 in a row of zeros without eps; 0 beyond 2^31"),
             Signal(
                 name="quotient",
                 bits=32,
-                worst_case="a sign and 2^30, or 1 in 90 more, where one value is all of the sum",
+                worst_case="a sign and 2^30, or 1 in 64 more, where one value is all of the sum",
             ),
             Signal(name="product", bits=63, worst_case="that times a multiplier of 31 bits"),
             Signal(name="result", bits=20, worst_case="held at 128"),

@@ -6,6 +6,8 @@ interval's middle, then ``r = r (1.5 - (0.5 m) (r r))`` as often as 24 bits ask 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from simhw.costs import VectorWork
@@ -46,21 +48,36 @@ def value(x: np.float32, table: FloatArray) -> np.float32:
 
 
 @kernel
-def _rsqrt(x: FloatArray, out: FloatArray, table: FloatArray, iterations: int) -> None:
+def fast_value(v: Any, table: FloatArray, iterations: int) -> Any:
+    """Return ``value(v, table)``."""
+    if np.isnan(v) or v <= 0 or np.isinf(v):
+        return np.divide(np.float32(1), np.sqrt(v))
     half = table.size // 2
+    m, e = fast_parts(v)
+    odd = np.int64(e) & 1
+    r = table[np.int64((m - np.float32(1)) * np.float32(half)) + half * odd]
+    halved = np.float32(0.5) * (m + m if odd else m)
+    for _ in range(iterations):
+        r = r * (np.float32(1.5) - halved * (r * r))
+    return fast_scaled(r, -np.int32(e >> np.int32(1)))
+
+
+@kernel
+def _rsqrt(x: FloatArray, out: FloatArray, table: FloatArray, iterations: int) -> None:
     for row in range(x.shape[0]):
         for i in range(x.shape[1]):
-            v = x[row, i]
-            if np.isnan(v) or v <= 0 or np.isinf(v):
-                out[row, i] = np.divide(np.float32(1), np.sqrt(v))
-                continue
-            m, e = fast_parts(v)
-            odd = np.int64(e) & 1
-            r = table[np.int64((m - np.float32(1)) * np.float32(half)) + half * odd]
-            halved = np.float32(0.5) * (m + m if odd else m)
-            for _ in range(iterations):
-                r = r * (np.float32(1.5) - halved * (r * r))
-            out[row, i] = fast_scaled(r, -np.int32(e >> np.int32(1)))
+            out[row, i] = fast_value(x[row, i], table, iterations)
+
+
+def roots(name: str, entries: int) -> FloatArray:
+    """Return the table of a unit: the reciprocal roots of the middles of its intervals.
+
+    Raises:
+        InputError: the number of entries is no power of two, or out of range.
+    """
+    check_entries(name, entries)
+    middles = 1 + (np.arange(entries // 2) + 0.5) / (entries // 2)
+    return np.asarray(1 / np.sqrt(np.concatenate([middles, 2 * middles])), np.float32)
 
 
 def sized(entries: int) -> SpecialFunctionUnit:
@@ -69,10 +86,7 @@ def sized(entries: int) -> SpecialFunctionUnit:
     Raises:
         InputError: the number is no power of two, or out of range.
     """
-    check_entries("rsqrt_newton", entries)
-    middles = 1 + (np.arange(entries // 2) + 0.5) / (entries // 2)
-    table = (1 / np.sqrt(np.concatenate([middles, 2 * middles]))).astype(np.float32)
-    count = steps(entries)
+    table, count = roots("rsqrt_newton", entries), steps(entries)
 
     def compute(rows: FloatArray) -> FloatArray:
         out = np.empty_like(rows)

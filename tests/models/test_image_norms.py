@@ -17,6 +17,7 @@ from simhw.graph.ops import operators
 from simhw.models.norms.alpha_batch_norm import AlphaBatchNorm2d
 from simhw.models.norms.batch_channel_norm import BatchChannelNorm2d
 from simhw.models.norms.evo_norm import EvoNormB0, EvoNormS0
+from simhw.models.norms.replacing import replaced
 from simhw.models.norms.unmix_norm import UnMixNorm2d
 from simhw.models.norms.weight_standardization import (
     RELU_GAIN,
@@ -195,6 +196,25 @@ def test_norms_without_scale_and_shift():
     mixed = AlphaBatchNorm2d(norm, 1)
     torch.testing.assert_close(mixed(x), norm(x), **EXACT)
     torch.testing.assert_close(mixed.stored()(x), norm(x), **EXACT)
+
+
+def test_a_network_adapts_and_stores_what_it_found():
+    """Its statistics of one batch, stored, give that batch the same results, through the importer too."""
+    parts = [nn.Conv2d(CHANNELS, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 5, 2), nn.BatchNorm2d(5)]
+    network, x = drawn(nn.Sequential(nn.Sequential(*parts[:3]), *parts[3:])), images()
+    before = network(x)
+    same = replaced(network, nn.BatchNorm2d, lambda norm: AlphaBatchNorm2d(norm, 1))
+    torch.testing.assert_close(same(x), before, **EXACT)
+    adapting = replaced(network, nn.BatchNorm2d, lambda norm: AlphaBatchNorm2d(norm, 0.5))
+    adapted = adapting(x)
+    assert not torch.allclose(adapted, before)
+    stored = replaced(adapting, AlphaBatchNorm2d, AlphaBatchNorm2d.stored)
+    assert [type(part) for part in stored.modules()] == [type(part) for part in network.modules()]
+    torch.testing.assert_close(stored(x), adapted, **EXACT)
+    graph = import_module(stored.float(), x.float().numpy())
+    np.testing.assert_allclose(run_float(graph, x.float().numpy()), array(adapted), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(network(x), before, rtol=0, atol=0)
+    assert type(replaced(parts[1], nn.BatchNorm2d, UnMixNorm2d)) is UnMixNorm2d
 
 
 def test_refusals():

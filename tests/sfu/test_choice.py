@@ -139,6 +139,7 @@ def norm_cases():
         "layer_norm_welford": ([tokens, [5]], {}),
         "layer_norm_ibert": ([tokens, [4, 5]], {"weight": twenty[0], "bias": twenty[1], "eps": 1e-5}),
         "rms_norm_float": ([tokens, (1,), twenty[0][0], None], {}),  # the shape that a fused norm has
+        "rms_norm_newton_16": ([tokens, [5], twenty[0][0]], {"eps": 1e-6}),
         "rms_norm_integer": ([tokens, [4, 5]], {"weight": twenty[0]}),
         "group_norm_two_pass": ([images, 3, six[0], six[1], 1e-3], {}),
         "group_norm_ibert": ([images, 3, six[0], None, 1e-3], {}),
