@@ -6,7 +6,7 @@ import inspect
 import io
 import logging
 import traceback
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import replace
 from operator import add, floordiv, getitem, mod, mul, sub
