@@ -247,6 +247,16 @@ def test_ten_iterations_end_at_64():
     np.testing.assert_allclose(exact_root, rows * 2.0**8, atol=2.0**-12)
 
 
+@pytest.mark.parametrize("name", ["rms_norm_integer", "layer_norm_ibert"])
+def test_rows_with_one_huge_value(name):
+    """As language models have them: the norm of the others stays, to the coarseness of factor and of z in 2**30."""
+    rows = (np.random.default_rng(0).standard_normal((10, 576)) * 5).astype(np.float32)
+    rows[:, 7] = 24_658
+    expected = reference(name, rows, Parameters())
+    error = np.abs(get_unit(name).apply(rows) - expected)
+    assert (error <= np.abs(expected) * 0.013 + 2.0**-12).all()  # 2**31 / std is 84 and a fraction
+
+
 def test_weights_beyond_the_multiplier():
     weight = np.array([1, 2.0**60], np.float32)
     with pytest.raises(InputError, match=r"layer_norm_ibert was given a weight that scales codes by .*, must be below"):
