@@ -17,14 +17,15 @@ import numpy as np
 
 from simhw.caching.entries import pack, pack_noise, pack_step, unpack, unpack_noise, unpack_step
 from simhw.caching.fingerprint import Digest, Fingerprints, UnknownContentError, array_digest, surroundings
-from simhw.caching.settings import settings_of
+from simhw.caching.settings import settings_of, shared_settings
 from simhw.caching.store import Store
 from simhw.execution import Arithmetic, Step
 from simhw.graph.base import Array, Graph, Node, Ref, inputs_of
 from simhw.noise import Noise
 
-READ_BYTES_PER_S = 100e6
-"""What reading and checking an entry manages at least: a value that took less time to compute than that is not kept."""
+READ_BYTES_PER_S = 25e6
+"""Half of what writing, reading and checking an entry manages: a value that takes less processor time to compute, with
+what it follows from and is not kept either, is not kept. (The wall's time depends on what else runs.)"""
 
 Identities = dict[str, Digest | None]
 """By the name of a node; None: not known, so that nothing that follows from it is kept."""
@@ -40,7 +41,7 @@ class StepCache:
 
     Attributes:
         store: the entries.
-        bytes_per_s: a value is kept if computing it takes longer than reading it at this rate; infinity: always.
+        bytes_per_s: a value is kept if computing it takes longer than its bytes at this rate; infinity: always.
         fingerprints: of the weights; one object for all datapaths of a sweep hashes each of them once.
         hits, misses: steps, on the datapath and in float, that did not run and that did; moves left out.
     """
@@ -77,6 +78,8 @@ class _Side:
     start: dict[str, Any]
     compute: set[str] = field(default_factory=set)
     read: set[str] = field(default_factory=set)
+    seconds: dict[str, float] = field(default_factory=dict)
+    """That it takes to compute a value anew from what is kept; of values that are not kept."""
 
 
 def run_batch(
@@ -198,18 +201,20 @@ class _Batch:
 
     def _compute(self, node: Node, side: _Side, held: dict[str, Any]) -> Step | None:
         """Run a step, and keep its value if that pays; return what happened at it, on the datapath."""
-        started = time.perf_counter()
+        started = time.process_time()
         part = None
         if side is self.expected:
             held[node.name] = self.functions.reference(node, held)
         else:
             held[node.name], part = self.functions.actual(node, held)
-        seconds = time.perf_counter() - started
+        seconds = time.process_time() - started + sum(side.seconds.get(name, 0.0) for name in set(inputs_of(node)))
+        side.seconds[node.name] = seconds
         value, key = held[node.name], side.identities[node.name]
         if key is None or node.name not in self.steps or not isinstance(value, np.ndarray):
             return part
-        if value.nbytes <= seconds * self.cache.bytes_per_s:
+        if value.nbytes <= seconds * self.cache.bytes_per_s or node.name in self.graph.outputs:
             self._put(key, pack({}, {"value": value}))
+            side.seconds[node.name] = 0.0
         return part
 
     def _read(self, side: _Side, node: Node) -> Any:
@@ -260,16 +265,26 @@ class _Batch:
         around = self.fingerprints.of(surroundings(), len(inputs[0]))
         digests = [self.fingerprints.of(around, array_digest(one)) for one in inputs]
         found: Identities = dict(zip(self.graph.inputs, digests, strict=True))
+        shared = None if arithmetic is None else self._shared(arithmetic)
         for node in self.graph.nodes:
             for constant in (name for name in inputs_of(node) if name not in found):
                 found[constant] = self.fingerprints.of(around, start[constant])
             try:
-                found[node.name] = self.fingerprints.of(
-                    around, settings_of(node, arithmetic), self._arguments(node, found)
-                )
+                settings = settings_of(node, arithmetic)
+                if settings[0] == "datapath":
+                    settings = (shared, *settings)
+                    if shared is None:
+                        raise UnknownContentError(node.name)
+                found[node.name] = self.fingerprints.of(around, settings, self._arguments(node, found))
             except UnknownContentError:
                 found[node.name] = None
         return found
+
+    def _shared(self, arithmetic: Arithmetic) -> Digest | None:
+        try:
+            return self.fingerprints.of(shared_settings(arithmetic))
+        except UnknownContentError:
+            return None
 
     def _arguments(self, node: Node, found: Identities) -> Any:
         def of(argument: Any) -> Any:

@@ -15,11 +15,21 @@ _BY_STEP = ("datapath", "scheme", "calibration", "stored", "units")
 """Fields of which only a part decides one step; what is added to the record later decides all of them."""
 
 
-def settings_of(node: Node, arithmetic: Arithmetic | None) -> tuple[Any, ...]:
-    """Return what decides a step's result besides its arguments; ``arithmetic`` None: in float.
+def shared_settings(arithmetic: Arithmetic) -> tuple[Any, ...]:
+    """Return what decides the result of every GEMM of a run.
 
-    Names and descriptions decide nothing: two datapaths of equal records share their results. A step that is neither
-    a GEMM nor on a unit is the float reference's on every datapath.
+    Names and descriptions decide nothing: two datapaths of equal records share their results.
+    """
+    others = {field.name: getattr(arithmetic, field.name) for field in fields(arithmetic) if field.name not in _BY_STEP}
+    return (_unnamed(arithmetic.datapath), _unnamed(arithmetic.scheme), others)
+
+
+def settings_of(node: Node, arithmetic: Arithmetic | None) -> tuple[Any, ...]:
+    """Return what decides a step's result besides its arguments, and of a GEMM what is shared by all.
+
+    Args:
+        node: the step.
+        arithmetic: None: in float. A step that is neither a GEMM nor on a unit is in float on every datapath.
     """
     operator = operators()[node.operator]
     if arithmetic is None or (operator.lower is None and node.name not in arithmetic.units):
@@ -27,16 +37,12 @@ def settings_of(node: Node, arithmetic: Arithmetic | None) -> tuple[Any, ...]:
     if operator.lower is None:
         return ("unit", node.operator, arithmetic.units[node.name])
     weight = None if operator.weight is None else node.args[operator.weight]
-    others = {field.name: getattr(arithmetic, field.name) for field in fields(arithmetic) if field.name not in _BY_STEP}
     return (
         "datapath",
         node.operator,
-        _unnamed(arithmetic.datapath),
-        _unnamed(arithmetic.scheme),
         arithmetic.calibration.activations.get(node.label),
         arithmetic.calibration.results.get(node.label),
         arithmetic.stored.get(weight.name) if isinstance(weight, Ref) else None,
-        others,
     )
 
 

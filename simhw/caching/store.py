@@ -150,7 +150,7 @@ class Store:
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._connection = sqlite3.connect(self.path, timeout=_WAIT_S, isolation_level=None)
-                self._connection.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {_TABLE}")
+                self._connection.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; {_TABLE}")
                 self._size = self._connection.execute(_TOTAL).fetchone()[0]
                 return
             except (OSError, sqlite3.OperationalError) as error:  # locked, full, read-only, no such folder
