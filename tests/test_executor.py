@@ -12,10 +12,11 @@ from simhw.calibration import calibrate
 from simhw.catalog import get_method, get_network, get_scheme
 from simhw.errors import InputError
 from simhw.execution import Arithmetic, Execution, Step
-from simhw.executor import execute, fit_group, run_float
+from simhw.executor import execute, run_float
 from simhw.gemm.datapaths import get_datapath
 from simhw.graph.base import Graph
 from simhw.graph.frontends.torch_export import import_module
+from simhw.products import fit_group
 from simhw.quantize import Calibration, Granularity, OperandScheme
 
 
