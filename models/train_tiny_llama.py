@@ -21,20 +21,18 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor, nn
-from torch.nn import functional
 
+from simhw.models.fitting import crops, fit, muon_and_adam
 from simhw.models.language import perplexity, sequences
 from simhw.models.llama import Llama
-from simhw.models.muon import Muon
 from simhw.models.speeches import FIRST_HELD_OUT_YEAR, joined, read_speeches
 from simhw.models.tiny_llama import CALIBRATION, DEFAULT_TOKENS, HELD_OUT, SHAPE, TOKENIZER, WEIGHTS
-from simhw.models.training import one_cycle, prepare, run, say, write_record
+from simhw.models.training import prepare, run, say, write_record
 from simhw.models.weights import ASSETS, save_weights
 from simhw.writing import write_atomically
 
 SEED, BATCH = 1, 8
 RECENT_FIRST, RECENT_LAST = 1.0, 16.0
-MUON_RATE, ADAM_RATE = 0.02, 0.004
 SHIPPED_YEARS = (2019, 2021)
 CALIBRATION_YEAR, CALIBRATION_CHARACTERS = 2009, 20_000
 
@@ -62,18 +60,6 @@ def initialise(module: Llama) -> None:
             nn.init.normal_(parameter, std=1 / math.sqrt(SHAPE.width))
 
 
-def crops(ids: Tensor, recent: float, random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return inputs and targets ``(BATCH, context)`` at random places.
-
-    The place at fraction p of the text is drawn with density ``recent * p ** (recent - 1)``: above 1, late
-    speeches come more often.
-    """
-    places = torch.rand(BATCH, generator=random, dtype=torch.float64) ** (1 / recent)
-    starts = (places * (len(ids) - SHAPE.context - 1)).long()
-    rows = ids[starts[:, None] + torch.arange(SHAPE.context + 1)]
-    return rows[:, :-1], rows[:, 1:]
-
-
 def train(ids: Tensor, steps: int) -> Llama:
     """Return the decoder after ``steps`` batches of the training text's token ids.
 
@@ -81,31 +67,13 @@ def train(ids: Tensor, steps: int) -> Llama:
     """
     module = Llama(SHAPE)
     initialise(module)
-    inner = [parameter for parameter in module.blocks.parameters() if parameter.ndim == 2]
-    outer = [parameter for parameter in module.parameters() if all(parameter is not other for other in inner)]
-    optimizers = [
-        Muon(inner, lr=MUON_RATE, momentum=0.95),
-        torch.optim.AdamW(outer, lr=ADAM_RATE, betas=(0.9, 0.98), weight_decay=0.01),
-    ]
-    schedules = [
-        torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: one_cycle(step, steps, warm_up=0.02))
-        for optimizer in optimizers
-    ]
     random = torch.Generator().manual_seed(SEED)
-    total = 0.0
-    for step in range(1, steps + 1):
-        recent = RECENT_FIRST + (RECENT_LAST - RECENT_FIRST) * step / steps
-        inputs, targets = crops(ids, recent, random)
-        loss = functional.cross_entropy(module(inputs).flatten(0, 1), targets.flatten())
-        module.zero_grad()
-        torch.autograd.backward(loss)
-        for optimizer, schedule in zip(optimizers, schedules, strict=True):
-            optimizer.step()
-            schedule.step()
-        total += float(loss.detach())
-        if step % 100 == 0:
-            say(f"step {step}/{steps}: training loss {total / 100:.4f} nats per token")
-            total = 0.0
+
+    def draw(share: float) -> tuple[Tensor, Tensor]:
+        recent = RECENT_FIRST + (RECENT_LAST - RECENT_FIRST) * share
+        return crops(ids, recent, random, batch=BATCH, context=SHAPE.context)
+
+    fit(module, muon_and_adam(module, module.blocks), draw, steps)
     return module.eval()
 
 

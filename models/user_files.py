@@ -166,7 +166,7 @@ def _classes(module: torch.nn.Module, inputs: NDArray[Any], path: str) -> NDArra
             logits = np.concatenate(
                 [
                     module(*map(torch.from_numpy, columns(part))).numpy()
-                    for part in np.array_split(inputs, 8)
+                    for part in np.array_split(inputs, len(inputs) if getattr(module, "samples", None) == 1 else 8)
                     if len(part)
                 ]
             )

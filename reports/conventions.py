@@ -49,6 +49,15 @@ def conventions(rows: Sequence[Row]) -> list[tuple[str, str]]:
             "tensor does not fit into its SRAM buffer (256 KiB activations, 128 KiB weights, 128 KiB results)",
         ),
         (
+            "Leakage and standby",
+            "circuits leak where synthesis stands for them, else 0; "
+            + _each(
+                f"DRAM {row.dram or 'of the technology'} at rest: {row.dram_static_source or 'not counted'}; "
+                f"for the cycles of a sample at {row.clock_mhz:g} MHz"
+                for row in rows
+            ),
+        ),
+        (
             "Energy",
             f"the total is the sum of its parts: {', '.join(part_name(part) for part in ENERGY_PARTS)}",
         ),

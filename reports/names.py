@@ -16,4 +16,4 @@ def row_names(rows: Sequence[Row]) -> list[str]:
 
 def part_name(part: str) -> str:
     """Return how a part of the energy is written."""
-    return part.upper() if part in ("sram", "dram") else part
+    return {"sram": "SRAM", "dram": "DRAM", "static": "DRAM standby"}.get(part, part)

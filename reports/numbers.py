@@ -52,6 +52,15 @@ def relative_change(row: Row) -> str:
     return f"{_no_minus_zero(100 * row.metric_change / abs(row.metric_float), 2):+,.2f}%"
 
 
+def change_in_percent(share: float) -> str:
+    """Return a relative change in percent with its sign; what rounds to zero is +0.
+
+    >>> [change_in_percent(x) for x in (0.1234, -0.00001, -0.5)]
+    ['+12.34%', '+0.00%', '-50.00%']
+    """
+    return f"{_no_minus_zero(100 * share, 2):+,.2f}%"
+
+
 def _no_minus_zero(value: float, decimals: int) -> float:
     """Round, and turn what rounds to -0 into 0, so that no change is written as '-0.00'."""
     return round(value, decimals) + 0.0

@@ -30,6 +30,8 @@ PART_COLORS = {
     "vector": "#9a6fb0",
     "sram": "#f0b429",
     "dram": "#8b95a3",
+    "leakage": "#3fa66b",
+    "static": "#c3cad3",
 }
 MOST_LAYERS_WITH_VALUES = 90
 

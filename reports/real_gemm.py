@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from simhw.catalog import get_method, get_scheme
 from simhw.execution import Arithmetic
-from simhw.executor import execute, fit_group
+from simhw.executor import execute
 from simhw.formats import get_element_format
 from simhw.gemm.datapaths import DEFAULT_DATAPATHS, datapath_names, get_datapath
 from simhw.graph.base import FloatArray, Graph, Node, Ref
 from simhw.model_operands import LAYER, MODEL, capture_layer
 from simhw.noise import Noise
 from simhw.pes import ProcessingElement, get_pe
+from simhw.products import fit_group
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from simhw.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
-    from simhw.graph.network import Network
+    from simhw.graph.network import Network, Study
     from simhw.quantize import Method, Scheme
     from simhw.report import Report
 
@@ -65,13 +65,18 @@ def get_network(name: str, data: str | None = None) -> Network:
     return network
 
 
+def get_study(name: str) -> Study:
+    """Return networks to be trained and compared. Raises InputError for an unknown study."""
+    known = _files("simhw.models", "STUDY")
+    if name not in known:
+        raise unknown_name("study", name, known)
+    study: Study = importlib.import_module(f"simhw.models.{name}").STUDY
+    return study
+
+
 def _is_path(name: str) -> bool:
-    return (
-        "/" in name
-        or any(part in name for part in (".py:", ".onnx:"))
-        or name.endswith((".gguf", ".onnx"))
-        or Path(name).is_dir()
-    )
+    marks = any(part in name for part in ("/", ".py:", ".onnx:"))
+    return marks or name.endswith((".gguf", ".onnx")) or Path(name).is_dir()
 
 
 def get_scheme(name: str) -> Scheme:
@@ -147,7 +152,9 @@ def _pes() -> dict[str, str]:
 
 
 def _units() -> dict[str, str]:
-    return _files("simhw.sfu", "UNIT")
+    from simhw.sfu import get_unit, unit_names
+
+    return {name: f"{get_unit(name).function}: {get_unit(name).description}" for name in unit_names()}
 
 
 def _dataflows() -> dict[str, str]:
@@ -160,6 +167,12 @@ def _technologies() -> dict[str, str]:
     from simhw.costs import load_table, table_names
 
     return {name: load_table(name).description for name in table_names()}
+
+
+def _srams() -> dict[str, str]:
+    from simhw.costs.sram_table import load_sram, sram_names
+
+    return {name: load_sram(name).description for name in sram_names()}
 
 
 def _workloads() -> dict[str, str]:
@@ -186,6 +199,7 @@ ENTRIES: Final = MappingProxyType[str, Callable[[], dict[str, str]]](
         "multipliers": _multipliers,
         "dataflows": _dataflows,
         "technologies": _technologies,
+        "srams": _srams,
         "methods": _methods,
         "operators": _operators,
         "workloads": _workloads,

@@ -6,11 +6,13 @@ import math
 from dataclasses import dataclass, replace
 
 from simhw.arrays import Overlap, VectorOverlap, VectorUnit, check_overlaps
+from simhw.arrays.static_power import CLOCK_MHZ, Standing, check_clock, static_power
 from simhw.costs import CostTable
+from simhw.costs.sram_table import load_sram
 from simhw.errors import InputError
 from simhw.formats import get_element_format
-from simhw.layer_plan import ArraySettings
-from simhw.memory import Dram, Memory, Precision, Sram
+from simhw.layer_plan import ArraySettings, port_bits
+from simhw.memory import BufferPrice, Dram, Memory, Precision, Sram, buffer_price
 from simhw.pes import Dequantization, Dequantizers, ProcessingElement
 
 BLOCK_SCALE_BITS = 8
@@ -33,8 +35,11 @@ class CostSettings:
         dequantization: None: the PE's own place; ``IN_PE`` puts the dequantizer of weights into every PE.
         dequantizers: None: the PE's own; or how many columns share them (see ``simhw.arrays.stalls``).
         dram: kind of DRAM; None: the technology's default.
-        clock_mhz: of the array, for what leaks meanwhile.
+        clock_mhz: of the array, for what leaks and stands by meanwhile.
         ifmap_kb, filter_kb, ofmap_kb: buffers of activations, weights and outputs, in KiB.
+        sram: entry name of the table of SRAM macros that buffers are made of; None: energy by the technology's own
+            figures, no leakage and no area.
+        sram_banks, sram_ports, sram_width: of every buffer; the width of a port in bits, None: what the array needs.
         bandwidth: words per cycle between DRAM and the buffers, a word as wide as an activation; None: unlimited.
         latency: cycles before the first word of a transfer.
         group_size: of weights along k; None: the PE's own block, or none.
@@ -56,10 +61,14 @@ class CostSettings:
     dequantization: Dequantization | None = None
     dequantizers: Dequantizers | int | None = None
     dram: str | None = None
-    clock_mhz: float = 500.0
+    clock_mhz: float = CLOCK_MHZ
     ifmap_kb: int = 256
     filter_kb: int = 128
     ofmap_kb: int = 128
+    sram: str | None = None
+    sram_banks: int = 1
+    sram_ports: int = 1
+    sram_width: int | None = None
     bandwidth: float | None = None
     latency: int = 0
     group_size: int | None = None
@@ -156,13 +165,38 @@ class CostSettings:
                 f"bandwidth is {words!r} words per cycle, must be greater than 0; leave it out for unlimited"
             )
         return Memory(
-            activation=Sram(kib=self.ifmap_kb),
-            weight=Sram(kib=self.filter_kb),
-            output=Sram(kib=self.ofmap_kb),
+            activation=self._buffer(self.ifmap_kb),
+            weight=self._buffer(self.filter_kb),
+            output=self._buffer(self.ofmap_kb),
             dram=Dram(
                 bits_per_cycle=None if words is None else words * precision.activation_bits,
                 latency_cycles=self.latency,
             ),
+        )
+
+    def _buffer(self, kib: int) -> Sram:
+        found = Sram(kib=kib, banks=self.sram_banks, ports=self.sram_ports, width_bits=self.sram_width)
+        if self.sram is None and self.sram_width is None and (found.banks, found.ports) != (1, 1):
+            raise InputError(
+                f"buffers have {found.banks} banks of {found.ports} ports, but neither the width of a port nor a table "
+                "of macros was given, so that they change nothing; add a width or a table"
+            )
+        return found
+
+    def buffer_prices(
+        self, table: CostTable, array: ArraySettings, precision: Precision, memory: Memory
+    ) -> tuple[BufferPrice, BufferPrice, BufferPrice]:
+        """Return what the buffers of activations, weights and outputs cost beside such an array.
+
+        Raises:
+            InputError: a table of macros that does not exist, or that does not fit the technology or the ports.
+        """
+        macros = None if self.sram is None else load_sram(self.sram)
+        words = port_bits(array, precision)
+        return (
+            buffer_price(memory.activation, words[0], table, macros),
+            buffer_price(memory.weight, words[1], table, macros),
+            buffer_price(memory.output, words[2], table, macros),
         )
 
     def check_prices(self, table: CostTable) -> None:
@@ -172,8 +206,25 @@ class CostSettings:
             InputError: it is so.
         """
         table.dram_pj_per_bit(self.dram)
-        if isinstance(self.clock_mhz, bool) or not 0 < self.clock_mhz < math.inf:
-            raise InputError(f"clock is {self.clock_mhz!r} MHz, must be greater than 0; give a frequency such as 500")
+        check_clock(self.clock_mhz)
+
+    def standing(self, pe: ProcessingElement, table: CostTable) -> Standing:
+        """Return what the machine costs whether it computes or waits."""
+        width = pe.fixed_accumulator_bits or max(self._accumulator_bits(pe), pe.least_accumulator_bits)
+        precision = self.precision_of(pe)
+        buffers = self.buffer_prices(table, self.array_of(pe), precision, self.memory_of(precision))
+        areas = [each.area_um2 for each in buffers if each.area_um2 is not None]
+        power = static_power(
+            pe,
+            table,
+            rows=self.rows,
+            columns=self.columns,
+            accumulator_bits=width,
+            dequantizers=self.dequantizers,
+            dram=self.dram,
+            buffers_nw=sum(each.leakage_nw for each in buffers),
+        )
+        return Standing(power=power, buffers_um2=sum(areas) if len(areas) == len(buffers) else None)
 
     def vector_unit(self) -> VectorUnit | None:
         """Return the vector unit, None where there is none.

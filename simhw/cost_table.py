@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from simhw.arrays import (
@@ -15,14 +15,15 @@ from simhw.arrays import (
 )
 from simhw.arrays.base import check_positive
 from simhw.arrays.hand_over import hand_over
+from simhw.arrays.static_power import Standing
 from simhw.cost_settings import CostSettings
 from simhw.costs import REQUANTIZATION, CostTable, load_table
 from simhw.errors import InputError
 from simhw.layer_files import NamedLayer
 from simhw.layer_plan import ArraySettings, LayerPlan, plan_layer
-from simhw.memory import TRAFFIC_PARTS, Memory, Precision, traffic_bits
+from simhw.memory import TRAFFIC_PARTS, BufferPrice, Memory, Precision, buffer_price, traffic_bits
 from simhw.pes import Dequantization, Dequantizers, ProcessingElement, get_pe
-from simhw.pes.price import leakage_nw, price
+from simhw.pes.price import price
 
 ENERGY_PARTS = (
     "multiply",
@@ -39,6 +40,7 @@ ENERGY_PARTS = (
     "dram_read",
     "dram_write",
     "leakage",
+    "dram_static",
 )
 """Where energy goes; the total is their sum."""
 CostRow = Mapping[str, str | int | float]
@@ -59,13 +61,14 @@ def cost_rows(layers: Iterable[NamedLayer], settings: CostSettings) -> list[Cost
     memory = settings.memory_of(precision)
     settings.vector_unit()
     settings.check_prices(table)
+    standing = settings.standing(pe, table)
     rows = []
     for named in layers:
         try:
             plan = plan_layer(named.layer, array, precision, memory)
         except InputError as error:
             raise InputError(f"layer {named.name!r}: {error}") from error
-        rows.append(layer_row(named.name, plan, array, precision, memory, pe, table, settings))
+        rows.append(layer_row(named.name, plan, array, precision, memory, pe, table, settings, standing))
     return rows
 
 
@@ -78,15 +81,19 @@ def layer_row(
     pe: ProcessingElement,
     table: CostTable,
     settings: CostSettings,
+    standing: Standing,
 ) -> CostRow:
     """Return the row of a layer that was planned with this array, precision and memory."""
     gemm, found = plan.gemm, plan.schedule
-    energy = energy_pj(plan, array, precision, memory, pe, table, settings.dram)
+    buffers = settings.buffer_prices(table, array, precision, memory)
+    energy = energy_pj(plan, array, precision, memory, pe, table, settings.dram, buffers)
     unit = settings.vector_unit()
     vector_cycles = 0 if unit is None else requantization_cycles(plan, unit)
     if unit is not None:
         energy["vector"] = gemm.batch * gemm.m * gemm.n * REQUANTIZATION.energy_pj(table)
-    energy["leakage"] = leakage_pj(plan.total_cycles + vector_cycles, array, precision, pe, table, settings.clock_mhz)
+    static, area, cycles = standing.power, standing.buffers_um2, plan.total_cycles + vector_cycles
+    energy["leakage"] = static.leakage_pj(cycles, settings.clock_mhz)
+    energy["dram_static"] = static.dram_pj(cycles, settings.clock_mhz)
     bits = traffic_bits(plan.tiling, precision)
     parts = {f"energy_{part}_pj": energy[part] for part in ENERGY_PARTS}
     return {
@@ -96,7 +103,7 @@ def layer_row(
         "k": gemm.k,
         "compute_cycles": found.compute_cycles,
         "stall_cycles": plan.stall_cycles,
-        "total_cycles": plan.total_cycles + vector_cycles,
+        "total_cycles": cycles,
         "utilization": plan.utilization,
         "sram_reads": found.sram_activation_reads + found.sram_weight_reads + found.sram_output_reads,
         "sram_writes": found.sram_output_writes,
@@ -124,11 +131,17 @@ def layer_row(
         "vector_overlap": settings.vector_overlap.value,
         "technology": table.name,
         "dram": settings.dram or table.dram_default,
+        "dram_static_source": static.dram_source,
         "clock_mhz": settings.clock_mhz,
         "bandwidth_words": "unlimited" if settings.bandwidth is None else settings.bandwidth,
         "ifmap_kb": settings.ifmap_kb,
         "filter_kb": settings.filter_kb,
         "ofmap_kb": settings.ofmap_kb,
+        "sram": settings.sram or table.name,
+        "sram_banks": settings.sram_banks,
+        "sram_ports": settings.sram_ports,
+        "sram_width": "array" if settings.sram_width is None else settings.sram_width,
+        "sram_area_mm2": "not stated" if area is None else area * 1e-6,
         **{f"dram_{part}_bits": bits[part] for part in TRAFFIC_PARTS},
         "tile": "x".join(map(str, plan.tiling.tile)),
         "tile_order": plan.tiling.order,
@@ -178,12 +191,14 @@ def energy_pj(
     pe: ProcessingElement,
     table: CostTable,
     dram_kind: str | None = None,
+    buffers: Sequence[BufferPrice] | None = None,
 ) -> dict[str, float]:
     """Return the energy of a layer by part, in picojoules.
 
     Buffers are read and written by the array (every word that enters or leaves it) and by DRAM (every word that
-    crosses); scales and zero points add their share to each word of their operand. Vector work and leakage, which take
-    the whole layer's time, are 0 here.
+    crosses); scales and zero points add their share to each word of their operand. ``buffers`` are the prices of those
+    of activations, weights and outputs; None: by the technology's own figures. Vector work, leakage and DRAM's standby,
+    which take the whole layer's time, are 0 here.
     """
     gemm, found, tiling = plan.gemm, plan.schedule, plan.tiling
     macs = gemm.macs * array.passes / array.lanes  # cycles of the PEs
@@ -197,38 +212,26 @@ def energy_pj(
     partial_writes = (found.sram_output_writes - outputs) * precision.accumulator_bits
     partial_reads = found.sram_output_reads * precision.accumulator_bits
 
-    def read(kib: int, bits: float) -> float:
-        return bits * table.sram_pj_per_bit(kib, False)
-
-    def write(kib: int, bits: float) -> float:
-        return bits * table.sram_pj_per_bit(kib, True)
-
     dram = table.dram_pj_per_bit(dram_kind)
-    ifmap, filters, ofmap = memory.activation.kib, memory.weight.kib, memory.output.kib
+    if buffers is None:
+        buffers = [buffer_price(each, 1, table) for each in (memory.activation, memory.weight, memory.output)]
+    ifmap, filters, ofmap = buffers
+    output_read_bits = partial_reads + tiling.partial_write_bits + tiling.output_bits
+    output_write_bits = outputs * precision.output_bits + partial_writes + tiling.partial_read_bits
     return {
         "multiply": macs * (cost.multiply_pj - cost.registers_pj),
         "registers": macs * cost.registers_pj,
         "accumulate": macs * cost.accumulate_pj,
         "dequantize": dequantization_energy_pj(work, pe, group or gemm.k, table),
         "vector": 0.0,
-        "activation_sram_read": read(ifmap, found.sram_activation_reads * activation),
-        "activation_sram_write": write(ifmap, tiling.activation_bits),
-        "weight_sram_read": read(filters, found.sram_weight_reads * weight),
-        "weight_sram_write": write(filters, tiling.weight_bits),
-        "output_sram_read": read(ofmap, partial_reads + tiling.partial_write_bits + tiling.output_bits),
-        "output_sram_write": write(ofmap, outputs * precision.output_bits + partial_writes + tiling.partial_read_bits),
+        "activation_sram_read": found.sram_activation_reads * activation * ifmap.read_pj_per_bit,
+        "activation_sram_write": tiling.activation_bits * ifmap.write_pj_per_bit,
+        "weight_sram_read": found.sram_weight_reads * weight * filters.read_pj_per_bit,
+        "weight_sram_write": tiling.weight_bits * filters.write_pj_per_bit,
+        "output_sram_read": output_read_bits * ofmap.read_pj_per_bit,
+        "output_sram_write": output_write_bits * ofmap.write_pj_per_bit,
         "dram_read": (tiling.activation_bits + tiling.weight_bits + tiling.partial_read_bits) * dram,
         "dram_write": (tiling.partial_write_bits + tiling.output_bits) * dram,
         "leakage": 0.0,
+        "dram_static": 0.0,
     }
-
-
-def leakage_pj(
-    cycles: int, array: ArraySettings, precision: Precision, pe: ProcessingElement, table: CostTable, clock_mhz: float
-) -> float:
-    """Return what the PEs of an array leak meanwhile, in picojoules; 0 where nothing synthesised stands for them.
-
-    Nanowatts times microseconds are femtojoules.
-    """
-    width = pe.fixed_accumulator_bits or max(precision.accumulator_bits, pe.least_accumulator_bits)
-    return leakage_nw(pe, table, width) * array.rows * array.columns * cycles / clock_mhz * 1e-3

@@ -23,6 +23,7 @@ _LISTED = {
     "unit": "units",
     "dataflow": "dataflows",
     "technology": "technologies",
+    "sram": "srams",
     "method": "methods",
     "operator": "operators",
     "multiplier": "multipliers",

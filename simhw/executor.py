@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from simhw.accumulators import Exact
 from simhw.arrays.base import check_positive
 from simhw.caching.batch import Functions, StepCache, run_batch
 from simhw.errors import InputError
 from simhw.execution import Arithmetic, Execution, Observer, Step
-from simhw.gemm.engine import multiply, multiply_codes, prepare_weights
-from simhw.gemm.operand import Operand, Storage
-from simhw.gemm.stored import StoredScale
-from simhw.graph.base import Array, FloatArray, Graph, Kind, Matmul, Node, Ref, columns, inputs_of, resolve
-from simhw.graph.network import StoredWeight
+from simhw.graph.base import Array, Convolution, FloatArray, Graph, Kind, Matmul, Node, columns, inputs_of, resolve
 from simhw.graph.ops import operators
 from simhw.noise import Noise
-from simhw.pes import get_pe
-from simhw.quantize import Granularity, OperandScheme, check_finite
+from simhw.products import Products, step_is_attention
+from simhw.quantize import check_finite
+from simhw.query_blocks import run_in_blocks, spans
 from simhw.sfu import SpecialFunctionUnit
 from simhw.unit_choice import apply_unit
+
+LONGEST_CACHED = 1024
+"""Tokens of a sequence whose attention scores may be there all at once, as the cache has them."""
 
 
 def run_float(graph: Graph, inputs: Array, observe: Callable[[Node, list[Any], Any], None] | None = None) -> FloatArray:
     """Return the float reference's output for one batch; ``observe`` sees each step's arguments and its result."""
+    if graph.one_sample and len(inputs) > 1:
+        return np.concatenate([run_float(graph, inputs[i : i + 1], observe) for i in range(len(inputs))])
     values = _start(graph, inputs)
     last = _last_uses(graph)
     for index, node in enumerate(graph.nodes):
@@ -88,9 +89,9 @@ class Executor:
         self.compare = compare
         self.observe = observe
         self.cache = None if observe is not None else cache
-        self.stored: dict[str, Operand] = {}
-        self.prepared: dict[str, Operand] = {}
+        self.products = Products(arithmetic)
         self.last = _last_uses(graph)
+        self.spans = tuple(spans(graph))
         self.steps = {
             node.name: Step(label=node.label, operator=operators()[node.operator], unit=arithmetic.units.get(node.name))
             for node in graph.nodes
@@ -107,16 +108,17 @@ class Executor:
                 check_finite(part, "the input data")
         outputs, references = [], []
         noise = Noise()
+        batch = 1 if self.graph.one_sample else batch
         for start in range(0, len(inputs), batch):
-            run = self._batch if self.cache is None else self._cached_batch
+            run = self._batch if self.cache is None or self._is_long(inputs) else self._cached_batch
             output, reference = run(inputs[start : start + batch], progress)
             outputs.append(output)
             if reference is not None:
                 references.append(reference)
                 noise.add(reference, output)
         return Execution(
-            outputs=np.concatenate(outputs),
-            reference=np.concatenate(references) if references else None,
+            outputs=_joined(outputs),
+            reference=_joined(references) if references else None,
             noise=noise,
             steps=tuple(self.steps.values()),
         )
@@ -124,22 +126,29 @@ class Executor:
     def _batch(self, inputs: Array, progress: Callable[[int], None]) -> tuple[FloatArray, FloatArray | None]:
         actual = _start(self.graph, inputs)
         expected = _start(self.graph, inputs) if self.compare else None
-        for index, node in enumerate(self.graph.nodes):
-            if expected is not None:
-                args, kwargs = resolve(node, expected)
-                expected[node.name] = _reference(node, args, kwargs)
-            actual[node.name] = self._step(node, actual, len(inputs))
-            if self.observe is not None:
-                self.observe(node, actual[node.name])
-            if expected is not None:
-                if node.name in self.steps:
-                    self.steps[node.name].noise.add(expected[node.name], actual[node.name])
-                _forget(expected, self.last, index)
-            _forget(actual, self.last, index)
-            progress(1)
+        for span in self.spans:
+            whole = self.observe is not None or not span.is_splittable(self.arithmetic)
+            blocks = [slice(None)] if whole else span.blocks(actual)
+            if len(blocks) > 1:
+                both = partial(self._both, samples=len(inputs))
+                run_in_blocks(span, blocks, actual, expected, self.steps, both)
+            for index, node in enumerate(span.nodes, span.first):
+                if len(blocks) == 1:
+                    self._both(node, actual, expected, samples=len(inputs))
+                    if self.observe is not None:
+                        self.observe(node, actual[node.name])
+                if expected is not None:
+                    _forget(expected, self.last, index)
+                _forget(actual, self.last, index)
+                progress(1)
         name = self.graph.outputs[0]
         reference = None if expected is None else np.asarray(expected[name], np.float32)
         return np.asarray(actual[name], np.float32), reference
+
+    def _is_long(self, inputs: Array) -> bool:
+        """Whether sequences are so long that an attention runs some queries at a time, which the cache does not."""
+        tokens = inputs.shape[1] if inputs.dtype.kind in "iu" and inputs.ndim == 2 else 0
+        return tokens > LONGEST_CACHED and any(len(span.nodes) > 1 for span in self.spans)
 
     def _cached_batch(self, inputs: Array, progress: Callable[[int], None]) -> tuple[FloatArray, FloatArray | None]:
         """Return the outputs of a batch; only those steps run whose results are not kept."""
@@ -176,6 +185,29 @@ class Executor:
         finally:
             self.steps[node.name] = whole
 
+    def _both(
+        self,
+        node: Node,
+        actual: dict[str, Any],
+        expected: dict[str, Any] | None,
+        *,
+        samples: int,
+        first_row: int = 0,
+        more_rows: bool = False,
+    ) -> None:
+        """Add a step's values, of some rows where they come in parts (see :meth:`simhw.noise.Noise.add`)."""
+        if expected is not None:
+            args, kwargs = resolve(node, expected)
+            expected[node.name] = _reference(node, args, kwargs)
+        actual[node.name] = self._step(node, actual, samples)
+        if expected is not None and node.name in self.steps:
+            self.steps[node.name].noise.add(
+                _leading(expected[node.name]),
+                _leading(actual[node.name]),
+                first_row=first_row,
+                more_rows=more_rows,
+            )
+
     def _step(self, node: Node, values: dict[str, Any], samples: int) -> Any:
         """Return a step's output on the datapath."""
         operator = operators()[node.operator]
@@ -189,117 +221,21 @@ class Executor:
             self.steps[node.name].elements = max(array.size for array in arrays) // samples
         return result
 
-    def _matmul(self, node: Node, gemm: Matmul, samples: int) -> Array:
+    def _matmul(self, node: Node, gemm: Matmul | Convolution, samples: int) -> Array:
         step = self.steps[node.name]
-        batch, m, k = gemm.a.shape
+        batch, m, k = gemm.shape
         step.batch, step.m = (batch // samples, m) if gemm.samples_in_batch else (batch, m // samples)
         step.n, step.k = gemm.b.shape[1], k
-        step.elements = gemm.a.size // samples
+        step.elements = batch * m * k // samples
         step.attention = step_is_attention(node)
         try:
-            # Of a grouped convolution the rows of one sample are not neighbours across groups: each group is a tensor.
-            rows = (batch * m if gemm.samples_in_batch else m) // samples
-            checkpoint = self._of_checkpoint(node, gemm)
-            own = self._own_codes(node, gemm)
-            a, stored = own or self._operands(node, gemm, rows, checkpoint)
-            step.activation, step.weight = Storage.of(a), Storage.of(stored)
-            if step.weight_cycles is None and not step.attention:
-                step.weight_cycles = get_pe(self.arithmetic.datapath.pe).count_cycles(stored.codes, stored.format)
-            b = self._prepared(node, stored)
-            if own is not None:
-                product = multiply_codes(a, b, self.arithmetic.datapath, chain=self.arithmetic.chain)
-            else:
-                product = multiply(
-                    a,
-                    b,
-                    self.arithmetic.datapath,
-                    bias=gemm.bias,
-                    chain=self.arithmetic.chain,
-                    stored=self._stored_scale(node),
-                    minimum=None if checkpoint is None else checkpoint.minimum,
-                )
+            product = self.products.run(node, gemm, samples, step)
         except InputError as error:
             raise InputError(f"layer {node.label} (m={step.m}, n={step.n}, k={k}): {error}") from error
         step.tally += product.tally
         step.saturations += product.saturations
         step.kernel, step.why = product.plan.kernel, product.plan.why
         return gemm.finish(product.values)
-
-    def _operands(
-        self, node: Node, gemm: Matmul, rows: int, checkpoint: StoredWeight | None
-    ) -> tuple[Operand, Operand]:
-        scheme, method = self.arithmetic.scheme, self.arithmetic.method
-        k = gemm.a.shape[2]
-        a = method.quantize(
-            gemm.a if checkpoint is None or checkpoint.order is None else gemm.a[:, :, checkpoint.order],
-            fit_group(scheme.activation, k),
-            rows_per_scale=gemm.rows_per_scale,
-            rows_per_tensor=rows,
-            static=self.arithmetic.calibration.activations.get(node.label),
-        )
-        if step_is_attention(node):
-            per_sample = gemm.b.shape[0] * gemm.b.shape[1] * rows // (gemm.a.shape[0] * gemm.a.shape[1])
-            return a, method.quantize(gemm.b, fit_group(scheme.attention, k), rows_per_tensor=per_sample)
-        if node.name not in self.stored:
-            check_finite(gemm.b, "the weight")
-            self.stored[node.name] = (
-                method.quantize(gemm.b, fit_group(scheme.weight, k)) if checkpoint is None else checkpoint.operand
-            )
-        return a, self.stored[node.name]
-
-    def _own_codes(self, node: Node, gemm: Matmul) -> tuple[Operand, Operand] | None:
-        """Return the codes that the network fixes, None where there are none or the datapath multiplies others."""
-        if gemm.codes is None or not self.arithmetic.own_codes:
-            return None
-        datapath = self.arithmetic.datapath
-        second = datapath.attention if step_is_attention(node) else datapath.weight
-        taken = (gemm.codes[0].format, gemm.codes[1].format) == (datapath.activation, second)
-        return gemm.codes if taken and isinstance(datapath.accumulator, Exact) else None
-
-    def _of_checkpoint(self, node: Node, gemm: Matmul) -> StoredWeight | None:
-        """Return the weight as a checkpoint stores it, None where it has none for this step."""
-        position = operators()[node.operator].weight
-        if position is None or not isinstance(node.args[position], Ref):
-            return None
-        found = self.arithmetic.stored.get(node.args[position].name)
-        if found is not None and found.operand.codes.shape != gemm.b.shape:
-            raise InputError(
-                f"the checkpoint's codes have shape {found.operand.codes.shape}, the weight {gemm.b.shape}; "
-                "leave --scheme checkpoint out"
-            )
-        return found
-
-    def _stored_scale(self, node: Node) -> StoredScale | None:
-        """Return how the results of a requantizing datapath are stored: as activations of their calibrated range."""
-        if self.arithmetic.datapath.requantize is None:
-            return None
-        seen = self.arithmetic.calibration.results[node.label]
-        one = self.arithmetic.method.quantize(
-            np.zeros((1, 1, 1), np.float32), self.arithmetic.scheme.activation, static=seen
-        )
-        assert one.row_scale is not None
-        zero = 0 if one.zero_point is None else int(one.zero_point[0, 0, 0])
-        return StoredScale(scale=float(one.row_scale[0, 0]), zero_point=zero)
-
-    def _prepared(self, node: Node, stored: Operand) -> Operand:
-        """Return the second operand as the multiplier sees it; weights are converted once."""
-        if step_is_attention(node):
-            return stored
-        if node.name not in self.prepared:
-            self.prepared[node.name] = prepare_weights(stored, self.arithmetic.datapath)
-        return self.prepared[node.name]
-
-
-def step_is_attention(node: Node) -> bool:
-    """Return whether both operands of a GEMM are activations."""
-    return operators()[node.operator].weight is None
-
-
-def fit_group(scheme: OperandScheme, k: int) -> OperandScheme:
-    """Return the scheme for a sum of length ``k``: a group longer than the sum becomes one group."""
-    if scheme.granularity is Granularity.GROUP and scheme.group_size is not None and scheme.group_size > k:
-        return replace(scheme, group_size=k)
-    return scheme
 
 
 def _start(graph: Graph, inputs: Array) -> dict[str, Any]:
@@ -334,6 +270,16 @@ def _on_unit(node: Node, unit: SpecialFunctionUnit, args: list[Any], kwargs: dic
         raise InputError(f"step {node.label}: {error}") from error
 
 
+def _leading(value: Any) -> Any:
+    """Return the first of several results, the one that a step is measured by."""
+    return value[0] if isinstance(value, tuple) else value
+
+
+def _joined(batches: list[FloatArray]) -> FloatArray:
+    """Return the outputs of all batches, those of a single one without a copy."""
+    return batches[0] if len(batches) == 1 else np.concatenate(batches)
+
+
 def _last_uses(graph: Graph) -> list[list[str]]:
     """Return, per node, the values that no later node reads."""
     keep = {*graph.constants, *graph.outputs}
@@ -350,4 +296,4 @@ def _last_uses(graph: Graph) -> list[list[str]]:
 
 def _forget(values: dict[str, Any], last: list[list[str]], index: int) -> None:
     for name in last[index]:
-        del values[name]
+        values.pop(name, None)  # what lies inside an attention may never have been there as a whole

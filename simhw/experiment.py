@@ -10,6 +10,7 @@ from pathlib import Path
 from simhw.accumulators import Exact
 from simhw.arrays import Overlap, VectorOverlap, get_dataflow
 from simhw.arrays.base import check_positive
+from simhw.arrays.static_power import CLOCK_MHZ
 from simhw.caching import Store
 from simhw.caching.batch import StepCache
 from simhw.calibration import calibrate, needs_calibration
@@ -52,7 +53,7 @@ class Experiment:
         units: special function units in place of the float reference's operators, each ``FUNCTION=UNIT`` or
             ``PATTERN:FUNCTION=UNIT`` (see :mod:`simhw.unit_choice`).
         samples, tokens: how much of the data set; both None means the network's default.
-        rows, columns, dataflow, overlap, vector_overlap, quantizers, technology: the machine.
+        rows, columns, dataflow, overlap, vector_overlap, quantizers, technology, dram, clock_mhz: the machine.
     """
 
     model: str
@@ -72,9 +73,11 @@ class Experiment:
     vector_overlap: str = "none"
     quantizers: str = "port"
     technology: str = "horowitz_45nm"
+    dram: str | None = None
+    clock_mhz: float = CLOCK_MHZ
 
     def machine(self) -> Machine:
-        """Return the machine. Raises InputError for unknown names and sizes below 1."""
+        """Return the machine. Raises InputError for unknown names, sizes below 1 and a clock that is not positive."""
         check_positive("rows", self.rows)
         check_positive("columns", self.columns)
         get_dataflow(self.dataflow)
@@ -93,8 +96,10 @@ class Experiment:
             vector_overlap=VectorOverlap(self.vector_overlap),
             quantizers=Quantizers(self.quantizers),
             technology=self.technology,
+            dram=self.dram,
+            clock_mhz=self.clock_mhz,
         )
-        _ = machine.table  # an unknown technology is refused before anything runs
+        machine.table.dram_pj_per_bit(self.dram)  # unknown names are refused before anything runs
         return machine
 
     def arithmetic(self) -> list[tuple[Datapath, Scheme]]:
@@ -194,7 +199,7 @@ def run_experiment(
     units = choose_units(graph, experiment.units)
     stored = _stored(network) if experiment.scheme == CHECKPOINT else {}
     _check_group_size(experiment, graph)
-    batches = -(-len(dataset.inputs) // network.batch)
+    batches = -(-len(dataset.inputs) // (1 if graph.one_sample else network.batch))
     total = len(pairs) * batches * len(graph.nodes)
     done = 0
     kept = None if cache is None else StepCache(store=cache)

@@ -40,6 +40,7 @@ def explain(name: str, k: int | None = None) -> str:
         "pes": lambda entry: _pe(entry, k),
         "units": _unit,
         "technologies": _technology,
+        "srams": _sram_macros,
         "models": _model,
         "workloads": _workload,
     }
@@ -209,17 +210,24 @@ def _unit(name: str) -> str:
     return _lines(f"unit {name}", unit_pairs(name))
 
 
+def _standby(table: CostTable, kind: str) -> str:
+    milliwatts = table.dram_static(kind).milliwatts
+    return f"{milliwatts:.4g} mW" if milliwatts else "not stated"
+
+
 def _technology(name: str) -> str:
     from simhw.costs import CombinedTable, load_table
     from simhw.costs.dram import dram_kinds
 
     table = load_table(name)
+    kinds = sorted({*table.dram_kinds(), *dram_kinds()})
     head = _lines(
         f"technology {name}",
         [
             ("what", table.description),
             ("node", f"{table.node_nm:g} nm, {table.voltage_v:g} V"),
-            ("DRAM", f"{table.dram_default}; also {', '.join(sorted({*table.dram_kinds(), *dram_kinds()}))}"),
+            ("DRAM", f"{table.dram_default}; also {', '.join(kinds)}"),
+            ("DRAM at rest", "; ".join(f"{kind} {_standby(table, kind)}" for kind in kinds)),
             ("SRAM", _sram(table)),
             ("leakage", "of the synthesised PEs" if isinstance(table, CombinedTable) else "not stated: counted as 0"),
             ("source", table.source),
@@ -246,6 +254,12 @@ def _sram(table: CostTable) -> str:
         f"{found.factor:.3g} pJ per bit x KiB^{found.power:.3g} fits the points within {found.max_error:.1%} "
         f"(rms {found.rms_error:.1%}); between points they themselves are followed"
     )
+
+
+def _sram_macros(name: str) -> str:
+    from simhw.explanation_srams import sram_pairs
+
+    return _lines(f"SRAM macros {name}", sram_pairs(name))
 
 
 def _model(name: str) -> str:

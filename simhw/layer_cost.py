@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simhw.accumulators import Aligned
 from simhw.accumulators.families import register_bits
@@ -90,10 +90,17 @@ def step_costs(steps: Iterable[Step], datapath: Datapath, machine: Machine, bits
 
 
 def step_cost(step: Step, datapath: Datapath, machine: Machine, bits: int, behind: HandOver = NOTHING) -> Cost:
-    """Return the cost of one step whose PE has an accumulator of ``bits``, after the GEMM that it is ``behind``."""
-    if step.k == 0:
-        return _vector_cost(step, machine, behind)
-    return _gemm_cost(step, datapath, machine, bits, behind)
+    """Return the cost of one step whose PE has an accumulator of ``bits``, after the GEMM that it is ``behind``.
+
+    The machine leaks and its DRAM stands by for the cycles that the step adds.
+    """
+    cost = _vector_cost(step, machine, behind) if step.k == 0 else _gemm_cost(step, datapath, machine, bits, behind)
+    power = machine.static_power(get_pe(datapath.pe), bits)
+    static = {
+        "leakage": power.leakage_pj(cost.cycles, machine.clock_mhz),
+        "static": power.dram_pj(cost.cycles, machine.clock_mhz),
+    }
+    return replace(cost, energy_pj={**cost.energy_pj, **static})
 
 
 def area_um2(datapath: Datapath, machine: Machine, steps: Iterable[Step], bits: int) -> float:
@@ -135,7 +142,7 @@ def _gemm_cost(step: Step, datapath: Datapath, machine: Machine, bits: int, behi
         "dequantize": dequantization_energy_pj(work, pe, group or step.k, table),
         "vector": step.elements * REQUANTIZATION.energy_pj(table) if step.activation.has_scales else 0.0,
         "sram": _sram_pj(step, plan, machine, output_bits),
-        "dram": traffic.total_bits * table.dram_pj_per_bit(),
+        "dram": traffic.total_bits * table.dram_pj_per_bit(machine.dram),
     }
     words = {
         "sram_activation_reads": plan.sram_activation_reads,

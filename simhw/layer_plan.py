@@ -154,8 +154,8 @@ def _tile_cycles(array: ArraySettings, pace: int, m: Any, n: Any, k: Any) -> Any
     return pace * (two - one)
 
 
-def _pace(array: ArraySettings, precision: Precision, memory: Memory) -> int:
-    """Return in how many cycles the slowest buffer delivers what the array takes in one."""
+def port_bits(array: ArraySettings, precision: Precision) -> tuple[int, int, int]:
+    """Return the bits of a word for the whole array: of activations, of weights, of outputs or partial sums."""
     rows, columns = array.rows, array.columns
     lanes, passes = array.lanes, array.passes
     activation, weight = precision.activation_bits * lanes, precision.weight_bits * lanes
@@ -163,15 +163,23 @@ def _pace(array: ArraySettings, precision: Precision, memory: Memory) -> int:
         activation = -(-activation // passes)
     if array.dataflow == "output_stationary":  # a weight stays for all passes
         weight = -(-weight // passes)
-    partial = 2 * columns * max(precision.accumulator_bits, precision.output_bits)  # read and written back
+    partial = columns * max(precision.accumulator_bits, precision.output_bits)
     match array.dataflow:
         case "output_stationary":
-            demand = (rows * activation, columns * weight, columns * precision.output_bits)
+            return rows * activation, columns * weight, columns * precision.output_bits
         case "weight_stationary":
-            demand = (rows * activation, columns * weight, partial)
+            return rows * activation, columns * weight, partial
         case _:
-            demand = (columns * activation, rows * weight, partial)
+            return columns * activation, rows * weight, partial
+
+
+def _pace(array: ArraySettings, precision: Precision, memory: Memory) -> int:
+    """Return in how many cycles the slowest buffer delivers what the array takes in one."""
+    activation, weight, output = port_bits(array, precision)
+    if array.dataflow != "output_stationary":
+        output *= 2  # partial sums are read and written back
     supply = (memory.activation.bits_per_cycle, memory.weight.bits_per_cycle, memory.output.bits_per_cycle)
+    demand = (activation, weight, output)
     return max(1 if bits is None else -(-wanted // bits) for wanted, bits in zip(demand, supply, strict=True))
 
 

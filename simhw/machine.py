@@ -7,7 +7,9 @@ from enum import Enum
 from functools import cached_property
 
 from simhw.arrays import Overlap, VectorOverlap, VectorUnit, check_overlaps
+from simhw.arrays.static_power import CLOCK_MHZ, StaticPower, check_clock, static_power
 from simhw.costs import CostTable, load_table
+from simhw.pes import ProcessingElement
 
 
 class Quantizers(Enum):
@@ -28,13 +30,15 @@ class Machine:
         dataflow: entry name (see ``simhw list dataflows``).
         overlap: convention for fill, drain and loads.
         technology: energy and area table (see ``simhw list technologies``).
+        dram: kind of DRAM; None: the technology's default.
+        clock_mhz: of the array, for what leaks and stands by meanwhile.
         activation_kib, weight_kib, output_kib: SRAM buffers; the defaults are those of the MixPE artifact.
         lanes_per_column: lanes of the vector unit per array column; each takes one element per cycle and pass.
         vector_overlap: whether vector steps run while the array computes.
         quantizers: who quantizes the activations of a GEMM.
 
     Raises:
-        InputError: the overlaps of array and vector unit contradict each other.
+        InputError: the overlaps of array and vector unit contradict each other, or the clock is not positive.
     """
 
     rows: int = 32
@@ -42,6 +46,8 @@ class Machine:
     dataflow: str = "output_stationary"
     overlap: Overlap = Overlap.PER_FOLD
     technology: str = "horowitz_45nm"
+    dram: str | None = None
+    clock_mhz: float = CLOCK_MHZ
     activation_kib: int = 256
     weight_kib: int = 128
     output_kib: int = 128
@@ -51,6 +57,7 @@ class Machine:
 
     def __post_init__(self) -> None:
         check_overlaps(self.overlap, self.vector_overlap)
+        check_clock(self.clock_mhz)
 
     @property
     def overlap_name(self) -> str:
@@ -71,3 +78,18 @@ class Machine:
     def table(self) -> CostTable:
         """The technology's table."""
         return load_table(self.technology)
+
+    def static_power(self, pe: ProcessingElement, accumulator_bits: int) -> StaticPower:
+        """Return the power that an array of ``pe`` and its DRAM take whether they compute or wait.
+
+        Raises:
+            InputError: nobody prices that kind of DRAM.
+        """
+        return static_power(
+            pe,
+            self.table,
+            rows=self.rows,
+            columns=self.columns,
+            accumulator_bits=accumulator_bits,
+            dram=self.dram,
+        )

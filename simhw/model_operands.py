@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from simhw.catalog import get_method, get_network, get_scheme
 from simhw.errors import InputError, unknown_name
-from simhw.executor import fit_group, run_float
+from simhw.executor import run_float
 from simhw.gemm.datapaths import DEFAULT_DATAPATHS, datapath_names, get_datapath
 from simhw.graph.base import Node
 from simhw.pes import get_pe
+from simhw.products import fit_group
 
 MODEL = "tiny_llama"
 LAYER = "blocks.2.mlp.down"

@@ -20,16 +20,22 @@ class Noise:
     where: tuple[int, ...] = ()
     samples: int = 0
 
-    def add(self, reference: NDArray[Any], value: NDArray[Any]) -> None:
-        """Add one batch. Places where the reference is infinite (masked scores) count only if the value differs."""
+    def add(self, reference: NDArray[Any], value: NDArray[Any], *, first_row: int = 0, more_rows: bool = False) -> None:
+        """Add one batch. Places where the reference is infinite (masked scores) count only if the value differs.
+
+        A batch may come in several parts, along its last axis but one: ``first_row`` is the place of a part, and
+        ``more_rows`` tells that it is not the last.
+        """
         from simhw.noise_kernel import compare
 
         expected = np.ascontiguousarray(reference, np.float32).reshape(-1)
         actual = np.ascontiguousarray(value, np.float32).reshape(-1)
         signal, error, largest, place = compare(expected, actual)
-        index = np.unravel_index(place, reference.shape) if place >= 0 else ()
-        where = tuple(int(i) for i in index)
-        self.join(Noise(signal=signal, error=error, largest=largest, where=where, samples=len(reference)))
+        index = [int(i) for i in np.unravel_index(place, reference.shape)] if place >= 0 else []
+        if index and first_row:
+            index[-2] += first_row
+        samples = 0 if more_rows else len(reference)
+        self.join(Noise(signal=signal, error=error, largest=largest, where=tuple(index), samples=samples))
 
     def join(self, batch: Noise) -> None:
         """Add the noise of the next batch."""

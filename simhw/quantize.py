@@ -101,6 +101,15 @@ class OperandScheme:
                 "scales per row or group are taken at run time"
             )
 
+    def goes_by_range(self, static: ValueRange | None) -> bool:
+        """Return whether each code follows from its value and the range of the values that share its scale.
+
+        Then it does not matter how often a value occurs, nor where: an image has the codes of its patches.
+        """
+        if self.coding is not Coding.PLAIN or self.granularity in (Granularity.GROUP, Granularity.BLOCK):
+            return False
+        return self.granularity is Granularity.NONE or self.range is Range.MIN_MAX or static is not None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scheme:
@@ -168,7 +177,8 @@ class Method(Protocol):
 
         ``rows_per_scale`` consecutive rows share a scale where the granularity is ROW, ``rows_per_tensor`` where it
         is TENSOR or the format has a scale per tensor (None: all rows). One sample never shares with another, so
-        that results do not depend on which samples run together.
+        that results do not depend on which samples run together. Where the scheme goes by the range
+        (:meth:`OperandScheme.goes_by_range`), a code depends on its value and on that of its pool alone.
         """
         ...
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -52,15 +52,18 @@ def to_json_data(value: object) -> Any:
 def from_json_data(kind: type[_Record], data: Mapping[str, Any], derived: Sequence[str] = ()) -> _Record:
     """Return the record that JSON data describes; names in ``derived`` may be present and are not read.
 
+    Fields with a default may be left out.
+
     Raises:
         InputError: a field is missing, unknown or of the wrong type.
     """
     types = declared_types(kind)
-    if missing := [name for name in types if name not in data]:
+    needed = [field.name for field in fields(kind) if field.default is MISSING]  # type: ignore[arg-type]
+    if missing := [name for name in needed if name not in data]:
         raise InputError(f"{kind.__name__} has no {missing[0]!r}; its fields are: {', '.join(types)}")
     if unknown := [name for name in data if name not in types and name not in derived]:
         raise InputError(f"{kind.__name__} knows no {unknown[0]!r}; its fields are: {', '.join(types)}")
-    return kind(**{name: _from_json(declared, data[name]) for name, declared in types.items()})
+    return kind(**{name: _from_json(declared, data[name]) for name, declared in types.items() if name in data})
 
 
 def declared_types(kind: type) -> dict[str, Any]:

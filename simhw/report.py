@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 Say = Callable[[str], None]
 """Called with what is being computed, as a phrase."""
@@ -41,4 +41,13 @@ class Report(Protocol):
             command: what was run, shown so that the report can be made again.
             say: told what is being computed.
         """
+        ...
+
+
+@runtime_checkable
+class TrainingReport(Report, Protocol):
+    """A report that trains networks, for longer or shorter."""
+
+    def with_steps(self, steps: int) -> Report:
+        """Return the report with another number of training steps, at least 1."""
         ...

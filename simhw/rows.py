@@ -20,8 +20,13 @@ from typing import Any
 from simhw import records
 from simhw.errors import InputError
 
-ENERGY_PARTS = ("multiply", "accumulate", "dequantize", "vector", "sram", "dram")
-"""Where energy goes, in the order of the arithmetic; every ``energy_pj`` has exactly these keys."""
+ENERGY_PARTS = ("multiply", "accumulate", "dequantize", "vector", "sram", "dram", "leakage", "static")
+"""Where energy goes, in the order of the arithmetic; every ``energy_pj`` has exactly these keys.
+
+``leakage`` is that of the circuits, ``static`` that of DRAM in standby.
+"""
+_LATER_PARTS = ("leakage", "static")
+"""Parts that older files do not have: 0 there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +80,9 @@ class Row:
         unit, units: what is counted ("image" or "token") and how many of them.
         rows, columns: of the PE array.
         dataflow, overlap, technology: conventions of the cycle count and of the energy table.
+        dram: kind of DRAM; empty in older files, whose kind is the technology's default.
+        dram_static_source: where the power of DRAM in standby is from, or why it is 0.
+        clock_mhz: of the array, for what leaks and stands by meanwhile.
         metric_name, metric, metric_float: the leading metric, here and in the float reference.
         metric_higher_is_better: direction of the leading metric.
         metrics: all metrics of the network, by name.
@@ -103,6 +111,9 @@ class Row:
     dataflow: str
     overlap: str
     technology: str
+    dram: str = ""
+    dram_static_source: str = ""
+    clock_mhz: float = 500.0
     metric_name: str
     metric: float
     metric_float: float
@@ -192,10 +203,11 @@ _NAMES = tuple(
 
 def _order_parts(record: Row | LayerRow) -> None:
     """Put the energy into the order of ``ENERGY_PARTS``; raises InputError where a part is missing."""
-    energy_pj = record.energy_pj
+    energy_pj = {**dict.fromkeys(_LATER_PARTS, 0.0), **record.energy_pj}
     if set(energy_pj) != set(ENERGY_PARTS) or not all(0 <= part < math.inf for part in energy_pj.values()):
         raise InputError(
-            f"energy_pj is {energy_pj!r}, must give a finite number >= 0 for each of {', '.join(ENERGY_PARTS)}"
+            f"energy_pj is {dict(record.energy_pj)!r}, must give a finite number >= 0 for each of "
+            f"{', '.join(ENERGY_PARTS)}"
         )
     object.__setattr__(record, "energy_pj", {part: energy_pj[part] for part in ENERGY_PARTS})
 

@@ -6,17 +6,19 @@ matches (``*``, ``?`` and ``[...]`` as in file names). Of several that match a s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from simhw.errors import InputError, unknown_name
-from simhw.graph.base import Graph
+from simhw.graph.base import FloatArray, Graph
 from simhw.graph.blocks import by_blocks
-from simhw.sfu import Extent, SpecialFunctionUnit, get_unit, unit_names
+from simhw.sfu import SpecialFunctionUnit, get_unit, unit_names
+from simhw.unit_rows import arrange
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,18 +93,22 @@ def choose_units(graph: Graph, choices: Sequence[str]) -> Mapping[str, SpecialFu
 def apply_unit(unit: SpecialFunctionUnit, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Return what a unit makes of a step's arguments, in the shape of the first of them.
 
-    The second argument of a row function is its axis. An activation's other arguments, such as the approximation of a
-    GELU, say how the reference computes it: a unit has its own way.
+    An activation's other arguments, such as the approximation of a GELU, say how the reference computes it: a unit has
+    its own way. Those of a norm are its parameters, those of a row function say what a row is.
     """
     values = np.asarray(args[0], np.float32)
     if not values.size:
         return values
-    if unit.extent is Extent.ELEMENT:
-        return by_blocks(lambda some: unit.apply(some[None])[0], np.ascontiguousarray(values).reshape(-1)).reshape(
-            values.shape
-        )
-    axis = args[1] if len(args) > 1 and unit.function == "softmax" else kwargs.get("dim", -1)
-    moved = np.moveaxis(values, axis, -1) if values.ndim else values.reshape(1)
-    rows = np.ascontiguousarray(moved).reshape(-1, moved.shape[-1])
-    result = by_blocks(unit.apply, rows).reshape(moved.shape)
-    return np.ascontiguousarray(np.moveaxis(result, -1, axis)) if values.ndim else result.reshape(())
+    arranged = arrange(unit, values, args, kwargs)
+    count = len(arranged.parameters)
+    result = np.empty(arranged.rows.shape, np.float32)
+    for index, parameters in enumerate(arranged.parameters):
+        loaded = unit.loaded(parameters)
+        rows = np.ascontiguousarray(arranged.rows[index::count])
+        result[index::count] = by_blocks(partial(_in_rows, loaded.apply), rows)
+    return arranged.restore(result)
+
+
+def _in_rows(apply: Callable[[FloatArray], FloatArray], values: FloatArray) -> FloatArray:
+    """Return the result for rows, or for a line of single values, in their shape."""
+    return apply(values) if values.ndim > 1 else apply(values[None])[0]

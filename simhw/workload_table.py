@@ -13,7 +13,7 @@ from typing import Any
 from simhw.arrays.base import MOST_CYCLES, check_positive
 from simhw.arrays.hand_over import HandOver, hand_over
 from simhw.cost_settings import CostSettings
-from simhw.cost_table import ENERGY_PARTS, CostRow, layer_row, leakage_pj
+from simhw.cost_table import ENERGY_PARTS, CostRow, layer_row
 from simhw.costs import load_table
 from simhw.errors import InputError
 from simhw.layer_plan import LayerPlan, plan_layer
@@ -132,6 +132,7 @@ class _Pricer:
         self.kv_bits = self.attention[0].weight_bits
         self.memory = settings.memory_of(self.precision)
         settings.check_prices(self.table)
+        self.standing = settings.standing(self.pe, self.table)
         unit = settings.vector_unit()
         assert unit is not None
         self.unit = unit
@@ -165,19 +166,25 @@ class _Pricer:
             plan = plan_layer(step.layer, array, precision, self.memory)
         except InputError as error:
             raise InputError(f"step {step.name!r}: {error}") from error
-        row = layer_row(step.name, plan, array, precision, self.memory, self.pe, self.table, self.settings)
+        machine = self.memory, self.pe, self.table, self.settings, self.standing
+        row = layer_row(step.name, plan, array, precision, *machine)
         return plan, dict(row)
 
     def _vector(self, step: Work, before: HandOver) -> dict[str, Any]:
         """Return the counts of a vector step."""
         work = function_work(step.function)
         cycles = before.exposed_cycles(self.unit, step.elements, work)
-        energy = step.elements * work.energy_pj(self.table)
-        leaks = leakage_pj(cycles, self.array, self.precision, self.pe, self.table, self.settings.clock_mhz)
+        clock_mhz = self.settings.clock_mhz
+        parts = {
+            "vector": step.elements * work.energy_pj(self.table),
+            "leakage": self.standing.power.leakage_pj(cycles, clock_mhz),
+            "dram_static": self.standing.power.dram_pj(cycles, clock_mhz),
+        }
         counts: dict[str, Any] = dict.fromkeys(SUMS, 0)
         sizes: dict[str, Any] = dict.fromkeys(("m", "n", "k", "batch"), 0)
         counts |= {"total_cycles": cycles, "vector_cycles": cycles}
-        counts |= {"energy_vector_pj": energy, "energy_leakage_pj": leaks, "energy_total_pj": energy + leaks}
+        counts |= {f"energy_{part}_pj": value for part, value in parts.items()}
+        counts["energy_total_pj"] = sum(parts.values())
         counts |= {"elements": step.elements}
         return {**sizes, **counts, "function": step.function}
 

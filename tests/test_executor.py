@@ -12,10 +12,11 @@ from simhw.calibration import calibrate
 from simhw.catalog import get_method, get_network, get_scheme
 from simhw.errors import InputError
 from simhw.execution import Arithmetic, Execution, Step
-from simhw.executor import execute, fit_group, run_float
+from simhw.executor import execute, run_float
 from simhw.gemm.datapaths import get_datapath
 from simhw.graph.base import Graph
 from simhw.graph.frontends.torch_export import import_module
+from simhw.products import fit_group
 from simhw.quantize import Calibration, Granularity, OperandScheme
 
 
@@ -87,7 +88,7 @@ def test_outputs_do_not_depend_on_batches_or_threads(
     np.testing.assert_array_equal(alone.outputs, whole.outputs[3:4])
 
 
-@pytest.mark.parametrize("name", ["fashion_resnet", "tiny_llama"])
+@pytest.mark.parametrize("name", ["fashion_hybrid", "fashion_resnet", "tiny_llama"])
 def test_float_run_is_torch_and_fp32_is_close(name: str):
     network = get_network(name)
     inputs = network.dataset(2, None).inputs

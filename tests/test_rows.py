@@ -90,7 +90,8 @@ def test_a_layer_without_a_number_is_the_worst():
 
 ROW_NAMES = """
     model datapath scheme pe accumulator accumulator_bits samples unit units rows columns dataflow overlap
-    technology metric_name metric metric_float metric_change metric_higher_is_better metrics sqnr_db
+    technology dram dram_static_source clock_mhz metric_name metric metric_float metric_change
+    metric_higher_is_better metrics sqnr_db
     worst_layer worst_layer_sqnr_db cycles speedup energy_pj energy_total_pj energy_ratio area_um2 overflows
     saturations seconds layers
 """
@@ -106,6 +107,23 @@ def test_the_names_that_others_read():
     assert list(data["layers"][0]) == LAYER_NAMES.split()
     assert list(data["energy_pj"]) == list(ENERGY_PARTS) == list(data["layers"][0]["energy_pj"])
     assert data["energy_total_pj"] == 75.75
+
+
+def test_files_from_before_leakage_and_standby_are_read():
+    """Six parts, and no word on DRAM and clock: what is missing is 0, or the value of that time."""
+    now = row(energy_pj={**ENERGY, "leakage": 0.5, "static": 2.0}, dram="ddr4", dram_static_source="x", clock_mhz=250.0)
+    data = now.to_dict()
+    assert data["energy_total_pj"] == 75.75 + 2.5
+    assert Row.from_dict(data) == now
+    for name in ("dram", "dram_static_source", "clock_mhz", "energy_total_pj"):
+        del data[name]
+    for energy in (data["energy_pj"], *(each["energy_pj"] for each in data["layers"])):
+        del energy["leakage"], energy["static"]
+    old = Row.from_dict(data)
+    assert old == row()
+    assert (old.energy_total_pj, old.energy_pj["leakage"], old.energy_pj["static"]) == (75.75, 0, 0)
+    with pytest.raises(InputError, match="clock_mhz is 'fast', must be a number"):
+        row(clock_mhz="fast")
 
 
 def no_constant(token):
@@ -233,7 +251,7 @@ def test_csv_is_flat():
         )
     )
     assert lines[0]["model"] == 'a "quoted", name'
-    assert [float(lines[0][f"energy_{part}_pj"]) for part in ENERGY_PARTS] == list(ENERGY.values())
+    assert [float(lines[0][f"energy_{part}_pj"]) for part in ENERGY_PARTS] == [*ENERGY.values(), 0, 0]
     assert float(lines[0]["energy_total_pj"]) == 75.75
     assert lines[0]["cycles"] == "12345678"
     assert (lines[0]["metrics_bits_per_byte"], lines[1]["metrics_bits_per_byte"]) == ("1.7", "")

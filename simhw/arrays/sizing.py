@@ -1,7 +1,8 @@
 """The largest array of a PE within an area, a power or a number of PEs.
 
-Area is that of the array with its dequantizers (``array_area``), without buffers. Power is that of all PEs at work in
-every cycle, operand registers and accumulators included; leakage, dequantizers, buffers and DRAM are not in it.
+Area is that of the array with its dequantizers (``array_area``); what stands beside it, such as buffers, can be set off
+against the budget. Power is that of all PEs at work in every cycle, operand registers and accumulators included;
+leakage, dequantizers, buffers and DRAM are not in it.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ def largest_array(
     accumulator_bits: int = 32,
     group_size: int = 128,
     clock_mhz: float = 500.0,
+    beside_mm2: float = 0.0,
 ) -> Sized:
     """Return the array with most PEs within one budget; of equally many, the one nearest to a square.
 
@@ -84,6 +86,7 @@ def largest_array(
         accumulator_bits: where the PE's accumulator is a choice.
         group_size: of groups that are dequantized.
         clock_mhz: of the array, for its power.
+        beside_mm2: area of what stands beside the array (buffers), which a budget of area has to hold too.
 
     Raises:
         InputError: no budget or several, one that is not positive or does not hold one PE, unknown names.
@@ -119,13 +122,15 @@ def largest_array(
         return rows * columns * cycle_pj * clock_mhz * 1e-3  # pJ x MHz = uW
 
     def fits(rows: int, columns: int) -> bool:
-        used = {"area_mm2": area_um2(rows, columns) * 1e-6, "power_mw": power(rows, columns), "pes": rows * columns}
+        area_mm2 = area_um2(rows, columns) * 1e-6 + beside_mm2
+        used = {"area_mm2": area_mm2, "power_mw": power(rows, columns), "pes": rows * columns}
         return used[name] <= budget
 
     if not fits(1, 1):
+        beside = f" beside {beside_mm2:.3g} mm2 of buffers" if beside_mm2 else ""
         raise InputError(
             f"{name} is {budget:g}, one {pe.name} in {table.name} takes {area_um2(1, 1) * 1e-6:.3g} mm2 and "
-            f"{power(1, 1):.3g} mW; give a larger budget"
+            f"{power(1, 1):.3g} mW{beside}; give a larger budget"
         )
     sizes = _candidates(sides, fits) if rows is None else _of_rows(rows, fits)
     found = max(sizes, key=lambda size: (size[0] * size[1], -abs(size[0] - size[1]), size[0]), default=None)

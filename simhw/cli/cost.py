@@ -18,6 +18,7 @@ _FILE_STATES = ("gemms", "config", "dataflow", "rows", "columns", "ifmap_kb", "f
 _NOT_SCALESIM = (
     *("area_mm2", "power_mw", "sensitivity", "against", "dram", "clock_mhz"),
     *("workload", "phase", "batch", "tokens", "context", "generate", "kv_bits", "dims"),
+    *("sram", "sram_banks", "sram_ports", "sram_width"),
     *("bandwidth", "latency", "pe", "technology", "group_size", "scale_bits", "zero_point_bits"),
     *(
         "activation_bits",
@@ -54,6 +55,10 @@ _COMPAT = "scalesim3"
 @click.option("--ifmap-kb", type=int, help="Buffer of activations in KiB. [default: 256; with --compat 64]")
 @click.option("--filter-kb", type=int, help="Buffer of weights in KiB. [default: 128; with --compat 64]")
 @click.option("--ofmap-kb", type=int, help="Buffer of outputs in KiB. [default: 128; with --compat 64]")
+@click.option("--sram", metavar="NAME", help="Macros of the buffers: see simhw list srams. [default: the technology's]")
+@click.option("--sram-banks", type=int, metavar="N", help="Of each buffer, accessed in one cycle. [default: 1]")
+@click.option("--sram-ports", type=int, metavar="N", help="Of each bank. [default: 1]")
+@click.option("--sram-width", type=int, metavar="BITS", help="Of each port. [default: what the array needs]")
 @click.option("--bandwidth", type=float, metavar="WORDS", help="Words per cycle from and to DRAM. [default: unlimited]")
 @click.option("--latency", type=int, metavar="CYCLES", help="Before each transfer from DRAM. [default: 0]")
 @click.option("--pe", metavar="NAME", help="Processing element. [default: int8_mac]")
@@ -75,7 +80,7 @@ _COMPAT = "scalesim3"
 @click.option("--vector-overlap", metavar="NAME", help="Of that unit with the array: none, pipelined. [default: none]")
 @click.option("--technology", metavar="NAME", help="Energy table. [default: horowitz_45nm]")
 @click.option("--dram", metavar="NAME", help="ddr4, lpddr4, lpddr5, hbm2, hbm3, gddr6. [default: the technology's]")
-@click.option("--clock-mhz", type=float, metavar="F", help="Of the array, for what leaks meanwhile. [default: 500]")
+@click.option("--clock-mhz", type=float, metavar="F", help="Of the array, for what leaks and stands by. [default: 500]")
 @click.option("--group-size", type=int, metavar="G", help="Of weights that share a scale. [default: the PE's block]")
 @click.option("--scale-bits", type=int, metavar="BITS", help="Of the scale of a group of weights. [default: 0]")
 @click.option("--zero-point-bits", type=int, metavar="BITS", help="Of the zero point of a group. [default: 0]")

@@ -19,12 +19,19 @@ import click
     show_default=True,
     help="Folder of the files; made where it is missing.",
 )
-def command(name: str, folder: str) -> None:
+@click.option("--steps", type=click.IntRange(1), help="Training steps, for a report that trains. Default: its own.")
+def command(name: str, folder: str, steps: int | None) -> None:
     """Make the report NAME (see 'simhw list reports') and print it in short."""
     from simhw.catalog import get_report
+    from simhw.errors import InputError
+    from simhw.report import TrainingReport
     from simhw.writing import make_folder, write_atomically
 
     report = get_report(name)
+    if steps is not None:
+        if not isinstance(report, TrainingReport):
+            raise InputError(f"steps is {steps}, but {name} trains nothing; leave it out")
+        report = report.with_steps(steps)
     make_folder(folder)
     output = report.make(
         command=shlex.join(["simhw", *sys.argv[1:]]), say=lambda phrase: click.echo(f"{phrase} ...", err=True)

@@ -77,6 +77,15 @@ if TYPE_CHECKING:
     "--quantizers", default="port", show_default=True, metavar="NAME", help="Of activations: port, vector_unit."
 )
 @click.option("--technology", default="horowitz_45nm", show_default=True, metavar="NAME", help="Energy and area table.")
+@click.option("--dram", metavar="NAME", help="ddr4, lpddr4, lpddr5, hbm2, hbm3, gddr6. [default: the technology's]")
+@click.option(
+    "--clock-mhz",
+    type=float,
+    default=500.0,
+    show_default=True,
+    metavar="F",
+    help="Of the array, for what leaks and stands by meanwhile.",
+)
 @click.option("--samples", type=int, metavar="N", help="Samples of the data set. [default: the network's]")
 @click.option("--tokens", type=int, metavar="N", help="Tokens of the data set, instead of --samples.")
 @click.option("--json", "json_file", metavar="FILE|-", help="Write the rows with their layers as JSON.")

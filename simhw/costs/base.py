@@ -15,7 +15,8 @@ Scaling rules for sizes that are no table point (the same for energy and area):
 * ``Shared``: 1 / lanes of its part.
 * A table of gates (``gates_28nm``) has no such points: its parts are counted in gates (``simhw.costs.gates``).
 * SRAM: energy per bit is a power of the capacity between two table points (linear in log-log), and goes on
-  with the slope of the nearest pair outside them. A table without write entries prices a write as a read.
+  with the slope of the nearest pair outside them, where that rises. A table without write entries prices a
+  write as a read.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from simhw.costs.dram import dram_kinds
+from simhw.costs.dram import DramStatic, dram_kinds
 from simhw.costs.gate_library import GateLibrary
 from simhw.costs.gates import count_gates
 from simhw.costs.parts import (
@@ -140,7 +141,11 @@ class CostTable:
         """
         if not capacity_kib > 0:
             raise InputError(f"SRAM capacity is {capacity_kib} KiB, must be greater than 0; give it in KiB, as in 128")
-        return between(self._sram_points(write), capacity_kib)
+        points = self._sram_points(write)
+        found, (least, first), (most, last) = between(points, capacity_kib), points[0], points[-1]
+        if capacity_kib < least:  # SRAMs that are organised differently may fall: less capacity never costs more
+            return min(found, first)
+        return max(found, last) if capacity_kib > most else found
 
     def sram_fit(self, write: bool = False) -> PowerLaw | None:
         """Return the power law through all SRAM points, with its errors; None where one point alone is stated."""
@@ -174,6 +179,23 @@ class CostTable:
         if wanted in shared:
             return shared[wanted].pj_per_bit
         raise unknown_name("dram", wanted, sorted({*self.dram_kinds(), *shared}))
+
+    def dram_static(self, kind: str | None = None) -> DramStatic:
+        """Return the power that one channel of DRAM takes all the time.
+
+        A table's own kinds have none: their constants do not set standby apart from what an access takes.
+
+        Raises:
+            InputError: the table has no such kind.
+        """
+        wanted = self.dram_default if kind is None else kind
+        self.dram_pj_per_bit(wanted)  # refuses what nobody prices
+        if wanted in self.dram_kinds():
+            return DramStatic(milliwatts=0.0, source=f"0: the {wanted} constant of {self.name} does not set it apart")
+        standby = dram_kinds()[wanted].standby
+        if standby is None:
+            return DramStatic(milliwatts=0.0, source=f"0: no citable figure for {wanted} at hand")
+        return DramStatic(milliwatts=standby.active_mw, source=f"active standby of one channel: {standby.source}")
 
     def _entries(self, part: str, quantity: Quantity) -> tuple[Entry, ...]:
         return tuple(entry for entry in self.entries if entry.part == part and entry.quantity is quantity)

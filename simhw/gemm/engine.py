@@ -71,24 +71,37 @@ def multiply(
         InputError: formats that the datapath does not take, shapes or groups that do not match, a sum that the
             accumulator cannot hold, a scale of the results that is missing or has no use.
     """
-    if (stored is None) != (datapath.requantize is None):
-        raise InputError(
-            f"datapath {datapath.name} requantizes its sums by {datapath.requantize}; give the scale of the results"
-            if stored is None
-            else f"a scale of the results was given, datapath {datapath.name} does not requantize; leave it out"
-        )
+    check_stored(datapath, stored)
     b = prepare_weights(b, datapath)
-    totals = accumulate(a, b, datapath, chain=chain)
-    if minimum is not None:
-        below = accumulate(a, minimum, datapath, chain=chain)
-        joined = totals.to_float32() + below.to_float32()
-        totals = replace(totals, sums=joined, unit=0, tally=totals.tally + below.tally)
+    totals = total_sums(a, b, datapath, chain=chain, minimum=minimum)
     if stored is not None:
         result, saturations = store(totals, a, b, datapath, stored, bias)
     else:
         output = get_element_format(datapath.output)
         result, saturations = behind_accumulator(totals, a, b, bias, output)
     return Product(values=result, tally=totals.tally, saturations=saturations, plan=totals.plan)
+
+
+def check_stored(datapath: Datapath, stored: StoredScale | None) -> None:
+    """Raise InputError unless a scale of the results is given exactly where the datapath requantizes."""
+    if (stored is None) != (datapath.requantize is None):
+        raise InputError(
+            f"datapath {datapath.name} requantizes its sums by {datapath.requantize}; give the scale of the results"
+            if stored is None
+            else f"a scale of the results was given, datapath {datapath.name} does not requantize; leave it out"
+        )
+
+
+def total_sums(
+    a: Operand, b: Operand, datapath: Datapath, *, chain: int | None = None, minimum: Operand | None = None
+) -> Totals:
+    """Return what the accumulator leaves of prepared weights and, joined with it, of their minima."""
+    totals = accumulate(a, b, datapath, chain=chain)
+    if minimum is None:
+        return totals
+    below = accumulate(a, minimum, datapath, chain=chain)
+    joined = totals.to_float32() + below.to_float32()
+    return replace(totals, sums=joined, unit=0, tally=totals.tally + below.tally)
 
 
 def multiply_codes(a: Operand, b: Operand, datapath: Datapath, *, chain: int | None = None) -> Product:
@@ -116,7 +129,7 @@ def behind_accumulator(
     added = np.zeros((batch, n), np.float32)
     if bias is not None:
         added[:] = bias.reshape(-1, n)
-    rounding, largest = _output(None if output is None else output.name)
+    rounding, largest = output_rounding(None if output is None else output.name)
     sums: NDArray[Any] = np.ascontiguousarray(totals.sums)
     result = sums.view(np.float32) if sums.dtype in (np.float32, np.int32) else np.empty(sums.shape, np.float32)
     unit = np.float32(2.0**totals.unit if sums.dtype.kind == "i" else 1.0)
@@ -137,7 +150,7 @@ def behind_accumulator(
 
 
 @cache
-def _output(name: str | None) -> tuple[int, np.float32]:
+def output_rounding(name: str | None) -> tuple[int, np.float32]:
     """Return how a kernel rounds to an output format, and its largest number."""
     from simhw.gemm.kernels.finish import CLAMPED, HALF, KEPT, UPPER_HALF
     from simhw.kernel import has_half_conversion

@@ -5,13 +5,14 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simhw.costs import VectorWork as VectorWork
 from simhw.gemm.operand import Operand
+from simhw.gemm.windows import Windows
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float32]
@@ -54,12 +55,14 @@ class Graph:
         nodes: in the order of execution.
         outputs: names of the returned values.
         constants: weights and buffers by name.
+        one_sample: whether it holds for one sample at a time only.
     """
 
     inputs: tuple[str, ...]
     nodes: tuple[Node, ...]
     outputs: tuple[str, ...]
     constants: Mapping[str, Array]
+    one_sample: bool = False
 
 
 class Kind(enum.Enum):
@@ -97,6 +100,52 @@ class Matmul:
     finish: Callable[[FloatArray], Array]
     codes: tuple[Operand, Operand] | None = None
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """``(batch, m, k)``."""
+        batch, m, k = self.a.shape
+        return batch, m, k
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Convolution:
+    """A step as a GEMM whose activations are windows of images, which need not be there all at once.
+
+    Attributes:
+        x: ``(batch, channels, height, width)`` float32.
+        b: weights ``(groups, n, k)`` float32; k runs over kernel rows, kernel columns, channels.
+        bias: ``(groups * n,)``, or None.
+        windows: how they slide.
+        finish: turns the result ``(batch, groups * n, height, width)`` into the step's output.
+    """
+
+    x: FloatArray
+    b: FloatArray
+    bias: FloatArray | None
+    windows: Windows
+    finish: Callable[[FloatArray], FloatArray] = lambda result: result
+    samples_in_batch: ClassVar[bool] = False
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """``(batch, m, k)`` of the GEMM: groups, one row for each pixel of the result."""
+        return self.windows.groups, len(self.x) * self.windows.pixels, self.b.shape[2]
+
+    def as_matmul(self) -> Matmul:
+        """Return the GEMM with all activations: what the step means. A scale covers all pixels of one image."""
+        groups, n = self.b.shape[:2]
+        shape = (len(self.x), *self.windows.output, groups * n)
+        return Matmul(
+            a=self.windows.patches(self.windows.pad(self.x)),
+            b=self.b,
+            bias=self.bias if self.bias is None or groups == 1 else self.bias.reshape(groups, 1, n),
+            rows_per_scale=self.windows.pixels,
+            samples_in_batch=self.samples_in_batch,
+            finish=lambda product: self.finish(
+                np.ascontiguousarray(product.transpose(1, 0, 2).reshape(shape).transpose(0, 3, 1, 2))
+            ),
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Operator:
@@ -108,7 +157,7 @@ class Operator:
         reference: the float32 reference on NumPy arrays; its parameters are those of the ATen schema.
         kind: which unit runs it.
         work: float operations per element, for the vector unit.
-        lower: for matmuls, the same arguments as a GEMM.
+        lower: for matmuls, the same arguments as a GEMM or a convolution.
         weight: for matmuls, position of the argument that is a constant weight; None where both are activations.
     """
 
@@ -117,7 +166,7 @@ class Operator:
     reference: Callable[..., Any]
     kind: Kind
     work: VectorWork = NO_WORK
-    lower: Callable[..., Matmul] | None = None
+    lower: Callable[..., Matmul | Convolution] | None = None
     weight: int | None = None
 
 

@@ -20,10 +20,11 @@ class Dataset:
     """Inputs and targets of one evaluation.
 
     Attributes:
-        inputs: ``(samples, ...)`` float32 (images) or int64 (token ids); one sample is an image or a sequence.
-        targets: ``(samples,)`` class labels, or ``(samples, tokens)`` next-token ids.
-        unit: what is counted in reports: "image" or "token".
-        units: how many of them there are (images, or predicted tokens).
+        inputs: ``(samples, ...)`` float32 (images, sound) or int64 (token ids); one sample is an image or a sequence.
+        targets: ``(samples,)`` class labels, ``(samples, tokens)`` next-token ids or ``(samples, longest)`` code points
+            of text, -1 behind its end; zeros where the metric has no need of them.
+        unit: what is counted in reports: "image", "token", "word", "line" or "frame".
+        units: how many of them there are (of tokens, the predicted ones).
         bytes_predicted: length in bytes of the predicted text (language models), else 0.
     """
 
@@ -92,3 +93,28 @@ class Network:
     stored: Callable[[], Mapping[str, StoredWeight]] | None = None
     embedded: bool = False
     requirements: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Study:
+    """Networks of equal size that differ in one choice and are trained when asked for.
+
+    A file ``models/NAME.py`` binds one as ``STUDY``.
+
+    Attributes:
+        name: entry name, equal to the file name.
+        description: what the networks have in common: sizes, text, training.
+        variants: by name, what is particular to each.
+        steps: training steps unless others are asked for.
+        depths: where the residual stream is looked at, in the order of the layers: by a name, how the labels of the
+            steps begin the last of which gives the stream.
+        train: ``train(variant, steps)`` returns the trained network; the same arguments give the same weights on one
+            machine. Raises InputError for an unknown variant.
+    """
+
+    name: str
+    description: str
+    variants: Mapping[str, str]
+    steps: int
+    depths: Mapping[str, str]
+    train: Callable[[str, int], Network]

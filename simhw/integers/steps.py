@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simhw.gemm.paths.int8 import dot, exact_here, worthwhile
-from simhw.graph.ops.conv2d import patches
+from simhw.gemm.windows import Windows
 from simhw.integers.network import Codes
 from simhw.integers.scaling import LOWEST, Integers, Scaling, as_codes
 
@@ -83,14 +83,16 @@ class Convolution:
     def run(self, *codes: Codes) -> Codes:
         """Return ``(batch, filters, height, width)`` codes."""
         (x,) = codes
-        edges = ((0, 0), (0, 0), *((pad, pad) for pad in self.padding))
-        padded: Any = np.pad(x, edges, constant_values=self.border)
-        windows, height, width = patches(padded, self.kernel, self.stride, (0, 0), self.dilation)
-        taps = self.kernel[0] * self.kernel[1]
-        channels = x.shape[1] // self.groups
-        rows: Any = windows.reshape(-1, taps, self.groups, channels).transpose(2, 0, 1, 3)
-        made = self.product.multiply(rows.reshape(self.groups, -1, taps * channels))
-        return made.transpose(1, 0, 2).reshape(len(x), height, width, -1).transpose(0, 3, 1, 2)
+        windows = Windows(
+            image=(x.shape[2], x.shape[3]),
+            kernel=self.kernel,
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            groups=self.groups,
+        )
+        made = self.product.multiply(windows.patches(windows.pad(x, self.border)))
+        return made.transpose(1, 0, 2).reshape(len(x), *windows.output, -1).transpose(0, 3, 1, 2)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

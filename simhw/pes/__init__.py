@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import pkgutil
 from functools import cache
 from types import ModuleType
 
 from simhw.circuits import Circuit
-from simhw.errors import InputError, unknown_name
+from simhw.circuits.lookup import circuit_of
+from simhw.errors import unknown_name
 from simhw.pes.base import Dequantization, DequantizationParts, Dequantizers, ProcessingElement
 
 _SHARED = frozenset({"base", "operands", "price", "structure"})
@@ -59,20 +59,7 @@ def get_circuit(name: str, variant: str | None = None, **parameters: int) -> Cir
         InputError: no such PE, no circuit for it, no such variant, or sizes that it does not take.
     """
     get_pe(name)
-    variants = circuit_names().get(name, ())
-    if not variants:
-        raise InputError(f"{name} has no circuit; those that have one: {', '.join(circuit_names())}")
-    if variant is not None and variant not in variants:
-        raise unknown_name("variant", variant, variants)
-    make = _module(name).circuit
-    sizes = [p.name for p in inspect.signature(make).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    for parameter in parameters:
-        if parameter not in sizes:
-            known = f"has {', '.join(sizes)}" if sizes else "has no size to choose"
-            raise InputError(f"{name} was given {parameter}, which it does not have; its circuit {known}")
-    made = make(variant or variants[0], **parameters)
-    assert isinstance(made, Circuit)
-    return made
+    return circuit_of(_module(name), name, variant, parameters, circuit_names())
 
 
 def _module(name: str) -> ModuleType:

@@ -1,39 +1,40 @@
-"""Circuits by the words of a command line: PEs, variants, sizes."""
+"""Circuits by the words of a command line: PEs and special function units, variants, sizes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from simhw import pes, sfu
 from simhw.circuits import Circuit
 from simhw.errors import InputError
-from simhw.pes import circuit_names, get_circuit
 
 ALL = "all"
 
 
 def select(name: str, variants: Sequence[str], settings: Sequence[str]) -> list[Circuit]:
-    """Return circuits of a PE, or of all PEs.
+    """Return circuits of a PE or a special function unit, or of all of them.
 
     Args:
-        name: of the PE, or ``all``.
+        name: of the PE or unit, or ``all``.
         variants: their names, ``all``, or none for the default.
         settings: sizes as NAME=VALUE.
 
     Raises:
-        InputError: no such PE, variant or size.
+        InputError: no such PE or unit, variant or size.
     """
     sizes = read_sizes(settings)
     circuits = []
-    for pe in own_circuits() if name == ALL else [name]:
-        known = circuit_names().get(pe, ())
+    for entry in [*own_circuits(), *sfu.circuit_names()] if name == ALL else [name]:
+        folder = sfu if entry in sfu.unit_names() else pes
+        known = folder.circuit_names().get(entry, ())
         chosen: Sequence[str | None] = known if ALL in variants or name == ALL else (variants or [None])
-        circuits += [get_circuit(pe, variant, **sizes) for variant in chosen]
+        circuits += [folder.get_circuit(entry, variant, **sizes) for variant in chosen]
     return circuits
 
 
 def own_circuits() -> list[str]:
     """Return the PEs with a circuit of their own: ``mx_dot`` has those of its single-format lanes."""
-    return [name for name in circuit_names() if get_circuit(name).name.startswith(name)]
+    return [name for name in pes.circuit_names() if pes.get_circuit(name).name.startswith(name)]
 
 
 def read_sizes(settings: Sequence[str]) -> dict[str, int]:

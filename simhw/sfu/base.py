@@ -38,6 +38,28 @@ class Extent(enum.Enum):
     """On all values of its row."""
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Parameters:
+    """What a norm is given beside its values; ``None`` is 1 or 0 for every element.
+
+    Attributes:
+        weight, bias: ``(k,)`` float32, scale and shift behind the norm.
+        eps: added to the variance or the mean square.
+        mean, variance: ``(k,)`` float32, stored statistics of a batch norm.
+    """
+
+    weight: FloatArray | None = None
+    bias: FloatArray | None = None
+    eps: float = 1e-5
+    mean: FloatArray | None = None
+    variance: FloatArray | None = None
+
+    def scale_and_shift(self, length: int) -> tuple[FloatArray, FloatArray]:
+        """Return weight and bias of a row of ``length`` elements."""
+        weight = np.ones(length, np.float32) if self.weight is None else self.weight
+        return weight, np.zeros(length, np.float32) if self.bias is None else self.bias
+
+
 @dataclass(frozen=True, kw_only=True)
 class SpecialFunctionUnit:
     """One unit: every file ``simhw/sfu/NAME.py`` that is one binds it as ``UNIT``.
@@ -55,6 +77,7 @@ class SpecialFunctionUnit:
         longest_row: elements of a row that the widths are sized for; None: any.
         signals: the signals inside, in the order in which data meet them.
         work: for the vector unit, per element.
+        load: of a norm: makes this unit with other parameters in its registers.
     """
 
     name: str
@@ -71,6 +94,11 @@ class SpecialFunctionUnit:
     longest_row: int | None = None
     signals: tuple[Signal, ...]
     work: VectorWork
+    load: Callable[[Parameters], SpecialFunctionUnit] | None = field(default=None, repr=False)
+
+    def loaded(self, parameters: Parameters) -> SpecialFunctionUnit:
+        """Return this unit with a norm's parameters; one that has none is the same for all."""
+        return self if self.load is None else self.load(parameters)
 
     def apply(self, rows: FloatArray) -> FloatArray:
         """Return the function of ``(rows, k)`` float32 values, codes of an integer unit made and read back.
@@ -110,4 +138,4 @@ def code_range(integer_format: str) -> tuple[int, int]:
     return -(1 << bits - 1), (1 << bits - 1) - 1
 
 
-__all__ = ["Extent", "Signal", "SpecialFunctionUnit", "code_range"]
+__all__ = ["Extent", "Parameters", "Signal", "SpecialFunctionUnit", "code_range"]

@@ -20,6 +20,8 @@ LIMIT = np.float32(2.0**22)
 """Arguments are held within plus and minus this; n then still is an exact float32."""
 FLUSH = -127
 """Powers of two up to this one count as zero."""
+REACH = 200
+"""Exponents beyond leave float32 from any mantissa; half of it is an exponent of float32."""
 CONSTANTS: NDArray[np.float32] = np.array(
     [
         float.fromhex("0x1.715476p+0"),  # log2(e)
@@ -57,6 +59,23 @@ def power(n: int) -> np.float32:
     return np.float32(0) if n <= FLUSH else np.float32(ldexp(1.0, n))
 
 
+def scaled(m: np.float32, n: int) -> np.float32:
+    """Return ``m * 2**n`` for m in 0.5..2 and any n, rounded once: infinite above the range, subnormal or 0 below it.
+
+    >>> float(scaled(np.float32(1), -149)), float(scaled(np.float32(1), 128))
+    (1.401298464324817e-45, inf)
+    """
+    n = max(-REACH, min(REACH, n))
+    first = n >> 1
+    with np.errstate(over="ignore"):
+        return (m * np.float32(ldexp(1.0, first))) * np.float32(ldexp(1.0, n - first))
+
+
+def exponential(x: np.float32) -> np.float32:
+    """Return ``exp(x)``."""
+    return x if x != x else scaled(*exp_pair(x))
+
+
 @kernel
 def fast_pair(x: Any, log2e: Any, high: Any, low: Any, c1: Any, c2: Any, c3: Any, c4: Any, c5: Any) -> tuple[Any, Any]:
     """Return ``exp_pair(x)``, n as float32."""
@@ -75,3 +94,23 @@ def fast_pair(x: Any, log2e: Any, high: Any, low: Any, c1: Any, c2: Any, c3: Any
 def fast_power(n: Any) -> Any:
     """Return ``power(n)`` for a whole float32 n up to 0: its exponent field, which is 0 from -127 down."""
     return np.int32((np.int32(max(n, np.float32(-127))) + np.int32(127)) << np.int32(23)).view(np.float32)
+
+
+@kernel
+def fast_scaled(m: Any, n: Any) -> Any:
+    """Return ``scaled(m, n)`` for an int32 n."""
+    n = max(np.int32(-200), min(np.int32(200), np.int32(n)))
+    first = np.int32(n >> np.int32(1))
+    low = np.int32((first + np.int32(127)) << np.int32(23)).view(np.float32)
+    high = np.int32((n - first + np.int32(127)) << np.int32(23)).view(np.float32)
+    return (m * low) * high
+
+
+@kernel
+def fast_exponential(x: Any, constants: Any) -> Any:
+    """Return ``exponential(x)``; constants are ``CONSTANTS``."""
+    if np.isnan(x):
+        return x
+    log2e, high, low, c1, c2, c3, c4, c5 = constants
+    m, n = fast_pair(x, log2e, high, low, c1, c2, c3, c4, c5)
+    return fast_scaled(m, np.int32(n))

@@ -8,15 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import floor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simhw.circuits.base import Circuit, Port
+from simhw.circuits.codes import to_code, to_signed
+from simhw.circuits.unit_record import unit_circuit
 from simhw.costs import VectorWork
 from simhw.kernel import kernel
 from simhw.sfu.base import Extent, Signal, SpecialFunctionUnit
 
+if TYPE_CHECKING:
+    from simhw.circuits.unit import Arithmetic
+
+CIRCUITS = ("naive",)
 SCALE = 2.0**-11
 A, B, ROOT = -0.2888, -1.769, 1.4142
 DROP = 14
@@ -79,3 +86,30 @@ UNIT = SpecialFunctionUnit(
     # Compare, + b, + c, + 1; the square, the product. Integers as floats.
     work=VectorWork(adds=4, multiplies=2),
 )
+
+
+def circuit(variant: str = CIRCUITS[0]) -> Circuit:
+    """Return the circuit: one result per clock, products and sums left to the synthesis tool."""
+
+    def function(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+        q = to_signed(codes, 16)
+        step = np.where(np.abs(q) < -LINEAR, np.abs(q) + LINEAR, 0)
+        polynomial = step * step + CONSTANT
+        erf = np.where(q < 0, -polynomial, polynomial) >> DROP
+        return to_code(q * (erf + ONE), 28)
+
+    def arithmetic() -> Arithmetic:
+        from simhw.circuits.gelu_polynomial import gelu
+
+        return gelu(linear=LINEAR, constant=CONSTANT, one=ONE, drop=DROP, bits=16)
+
+    return unit_circuit(
+        name=UNIT.name,
+        variant=variant,
+        description="clamp, square, sign, shift, product, left to the synthesis tool",
+        source=UNIT.source,
+        value=Port(name="value", bits=16, meaning="int16, of 2^-11"),
+        result=Port(name="result", bits=28, meaning="int28"),
+        function=function,
+        arithmetic=arithmetic,
+    )

@@ -36,22 +36,26 @@ def definition(row: Sequence[int]) -> list[int]:
 
 
 @kernel
+def fast_root(n: Any) -> Any:
+    """Return ``root(n)`` of an int64 below 2**62."""
+    if n <= 0:
+        return np.int64(0)
+    bits = np.int64(0)
+    while n >> bits > 0:
+        bits += 1
+    x = np.int64(1) << (bits + 1) // 2
+    following = (x + n // x) // 2
+    while following < x:
+        x = following
+        following = (x + n // x) // 2
+    return x
+
+
+@kernel
 def _roots(values: NDArray[np.int32], out: NDArray[np.int32]) -> None:
     for row in range(values.shape[0]):
         for i in range(values.shape[1]):
-            n = np.int64(values[row, i])
-            if n <= 0:
-                out[row, i] = 0
-                continue
-            bits = np.int64(0)
-            while n >> bits > 0:
-                bits += 1
-            x = np.int64(1) << (bits + 1) // 2
-            following = (x + n // x) // 2
-            while following < x:
-                x = following
-                following = (x + n // x) // 2
-            out[row, i] = x
+            out[row, i] = fast_root(np.int64(values[row, i]))
 
 
 def compute(rows: NDArray[Any]) -> NDArray[Any]:

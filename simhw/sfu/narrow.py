@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from simhw.formats import Overflow, get_element_format, round_to
-from simhw.sfu.base import FloatArray, SpecialFunctionUnit
+from simhw.sfu.base import FloatArray, Parameters, SpecialFunctionUnit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,11 @@ class NarrowUnit(SpecialFunctionUnit):
         """Return the function of ``(rows, k)`` float32 values, each rounded to the format before and after."""
         narrow = round_to(rows, self.narrow_format, infinite=Overflow.SATURATE)
         return round_to(self.inner.apply(narrow), self.narrow_format, infinite=Overflow.SATURATE)
+
+    def loaded(self, parameters: Parameters) -> NarrowUnit:
+        """Return this unit with a norm's parameters, which stay as they are: the formats are those of the values."""
+        inner = self.inner.loaded(parameters)
+        return replace(self, inner=inner, definition=inner.definition, kernel=inner.kernel)
 
 
 def with_format(unit: SpecialFunctionUnit, name: str, joint: str) -> NarrowUnit:

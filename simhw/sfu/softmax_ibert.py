@@ -8,7 +8,7 @@ in units of ``0.35815147 S**2 / 2**30``; rounded to 16 bits by multiplier and sh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import floor, frexp, log
+from math import floor, log
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from simhw.costs import VectorWork
 from simhw.kernel import kernel
 from simhw.sfu.base import Extent, Signal, SpecialFunctionUnit
+from simhw.sfu.multiplier import multiplier_and_shift
 
 SCALE = 2.0**-8
 A, B = 0.35815147, 0.96963238
@@ -27,9 +28,8 @@ STEPS = 30
 """Halvings until the exponential counts as its least value."""
 HIGHEST = (1 << 15) - 1
 """The 16-bit code of exp(0)."""
-_fraction, _exponent = frexp(HIGHEST / (CONSTANT << STEPS))
-MULTIPLIER = floor(_fraction * 2.0**31 + 0.5)
-SHIFT = 31 - _exponent - STEPS
+MULTIPLIER, _shift = multiplier_and_shift(HIGHEST / (CONSTANT << STEPS))
+SHIFT = _shift - STEPS
 """Of the multiplier, before the halvings: ``exp * m / 2**e`` is ``L * m / 2**(SHIFT + z)``, so L stays unshifted."""
 OUTPUT_BITS = 8
 

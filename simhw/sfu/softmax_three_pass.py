@@ -16,9 +16,7 @@ from simhw.costs import VectorWork
 from simhw.kernel import kernel
 from simhw.sfu.base import Extent, FloatArray, Signal, SpecialFunctionUnit
 from simhw.sfu.exponential import CONSTANTS, LIMIT, exp_pair, fast_pair, fast_power, power
-
-LANES = 64
-"""Partial sums: four vectors of 512 bits, whose latencies overlap."""
+from simhw.sfu.lanes import LANES, fast_joined, joined
 
 
 def definition(row: Sequence[np.float32]) -> list[np.float32]:
@@ -32,10 +30,7 @@ def definition(row: Sequence[np.float32]) -> list[np.float32]:
         m, n = exp_pair(max(x, -LIMIT) - largest)
         exponentials.append(m * power(n))
         lanes[i % LANES] += exponentials[-1]
-    total = lanes[0]
-    for lane in lanes[1:]:
-        total = total + lane
-    inverse = np.float32(1) / total
+    inverse = np.float32(1) / joined(lanes)
     return [e * inverse for e in exponentials]
 
 
@@ -74,10 +69,7 @@ def _softmax(x: FloatArray, out: FloatArray, constants: NDArray[np.float32], lan
         for first in range(0, values.size, lanes):
             last = first + lanes
             _exponentials(values[first:last], results[first:last], sums, constants, largest, lowest)
-        total = sums[0]
-        for j in range(1, lanes):
-            total += sums[j]
-        inverse = np.float32(np.nan) if undefined else np.float32(1) / total
+        inverse = np.float32(np.nan) if undefined else np.float32(1) / fast_joined(sums)
         for i in range(results.size):
             results[i] *= inverse
 

@@ -17,9 +17,8 @@ from simhw.costs import VectorWork
 from simhw.kernel import kernel
 from simhw.sfu.base import Extent, FloatArray, Signal, SpecialFunctionUnit
 from simhw.sfu.exponential import CONSTANTS, exp_pair, fast_pair, fast_power, power
+from simhw.sfu.lanes import LANES
 
-LANES = 64
-"""Partial sums: four vectors of 512 bits, whose latencies overlap."""
 START = -(2**24)
 """Exponent of an empty sum: below every other, and exact in float32."""
 

@@ -34,10 +34,7 @@ def table_unit(
     Raises:
         InputError: the number is no power of two, or out of range.
     """
-    if not 2 <= entries <= MOST_ENTRIES or entries & (entries - 1):
-        raise InputError(
-            f"{function}_table was given {entries} intervals, must be a power of two, 2..{MOST_ENTRIES}; choose one"
-        )
+    check_entries(f"{function}_table", entries)
     table = curve(np.linspace(-END, END, entries + 1)).astype(np.float32)
     lines = np.array(ends, np.float32)
 
@@ -65,6 +62,12 @@ def table_unit(
         # x + 8, fraction, difference (or stored beside the entry), sum; the scaling and the product.
         work=VectorWork(adds=4, multiplies=2),
     )
+
+
+def check_entries(name: str, entries: int) -> None:
+    """Raise InputError for a number of intervals that is no power of two, or out of range."""
+    if not 2 <= entries <= MOST_ENTRIES or entries & (entries - 1):
+        raise InputError(f"{name} was given {entries} intervals, must be a power of two, 2..{MOST_ENTRIES}; choose one")
 
 
 def _value(x: np.float32, table: FloatArray, lines: FloatArray) -> np.float32:

@@ -5,15 +5,15 @@ import re
 import numpy as np
 import pytest
 
+from simhw import pes, sfu
 from simhw.cli import main
 from simhw.errors import InputError
-from simhw.pes import circuit_names
 
 
 def test_list_names_every_circuit(capsys):
     assert main(["rtl", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line for line in lines if not line.startswith(" ")] == list(circuit_names())
+    assert [line for line in lines if not line.startswith(" ")] == [*pes.circuit_names(), *sfu.circuit_names()]
 
 
 def test_export_writes_a_file_per_variant(tmp_path, capsys):

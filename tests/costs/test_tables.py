@@ -3,6 +3,7 @@
 import pytest
 
 from simhw.costs import (
+    BitwiseAnd,
     Confidence,
     FloatAdd,
     FloatMultiply,
@@ -251,3 +252,29 @@ def test_a_table_without_a_required_part_is_refused():
 def test_unknown_table_names_the_nearest():
     with pytest.raises(InputError, match="technology is 'horowitz', which is not known; nearest: horowitz_45nm"):
         load_table("horowitz")
+
+
+@pytest.mark.parametrize(
+    ("capacity_kib", "width_bits", "read_pj", "write_pj"),
+    [(32, 512, 22.9, 52.0), (64, 512, 26.6, 30.8), (1024, 1024, 208, 189)],
+)
+def test_gates_have_writes_of_their_own(capacity_kib, width_bits, read_pj, write_pj):
+    table = load_table("gates_28nm")
+    assert table.sram_pj_per_bit(capacity_kib, write=False) == read_pj / width_bits
+    assert table.sram_pj_per_bit(capacity_kib, write=True) == write_pj / width_bits
+
+
+def test_a_smaller_sram_never_costs_more_than_the_smallest_point():
+    """Writes at 32 KiB cost more than at 64 there: below 32 KiB that slope is not followed upwards."""
+    table = load_table("gates_28nm")
+    assert [table.sram_pj_per_bit(kib, write=True) for kib in (1, 31, 32)] == [52.0 / 512] * 3
+    assert table.sram_pj_per_bit(48, write=True) < 52.0 / 512
+
+
+def test_a_bitwise_unit_is_32_bits_wide():
+    """One bit of it is smaller than one of an adder and far smaller than a flip-flop; read per bit it would not be."""
+    for name in ("aladdin_40nm", "horowitz_45nm"):
+        table = load_table(name)
+        assert table.energy_pj(BitwiseAnd(bits=32)) == 0.0181
+        assert table.area_um2(BitwiseAnd(bits=1)) == pytest.approx(50.4 / 32)
+        assert table.area_um2(BitwiseAnd(bits=32)) < table.area_um2(IntegerAdd(bits=32))

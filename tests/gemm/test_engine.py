@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from simhw.accumulators import Exact
 from simhw.errors import InputError
-from simhw.executor import fit_group
 from simhw.formats import FloatFormat, decode, encode, get_element_format
 from simhw.gemm.datapaths import datapath_names, get_datapath
 from simhw.gemm.definition import define
 from simhw.gemm.engine import multiply, prepare_weights
 from simhw.gemm.operand import Operand
 from simhw.gemm.stored import StoredScale
+from simhw.products import fit_group
 from simhw.quant.round_to_nearest import METHOD
 from simhw.quant.schemes import get_scheme
 

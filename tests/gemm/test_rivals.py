@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from simhw.accumulators import Exact
 from simhw.catalog import get_method, get_scheme
 from simhw.errors import InputError
-from simhw.executor import fit_group
 from simhw.gemm.datapaths import get_datapath
 from simhw.gemm.engine import multiply
 from simhw.gemm.operand import Operand
@@ -20,6 +19,7 @@ from simhw.pes.figna import align
 from simhw.pes.lut_dot import dot
 from simhw.pes.olive_pair import pair_product
 from simhw.pes.tender import shifted_sum
+from simhw.products import fit_group
 from simhw.quant.outlier_victim import store
 
 METHOD = get_method()

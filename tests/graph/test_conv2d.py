@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F  # noqa: N812 (its usual name)
 
-from simhw.graph.ops.conv2d import conv2d, lower, patches
+from simhw.gemm.windows import Windows
+from simhw.graph.ops.conv2d import conv2d, lower
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,7 @@ def test_reference_is_torch(case: Case):
 
 @given(cases())
 def test_lowered_gemm_is_torch(case: Case):
-    gemm = lower(case.x, case.weight, case.bias, *case.window.values(), case.groups)
+    gemm = lower(case.x, case.weight, case.bias, *case.window.values(), case.groups).as_matmul()
     product = gemm.a @ gemm.b.swapaxes(1, 2)
     result = gemm.finish(product if gemm.bias is None else product + gemm.bias)
     expected = case.expected()
@@ -78,15 +79,15 @@ def test_lowered_gemm_is_torch(case: Case):
 @given(cases())
 def test_rows_of_a_sample_are_neighbours(case: Case):
     """One activation scale covers the pixels of one image: the rows of every image are those of the image alone."""
-    whole = lower(case.x, case.weight, None, *case.window.values(), case.groups)
+    whole = lower(case.x, case.weight, None, *case.window.values(), case.groups).as_matmul()
     pixels = whole.rows_per_scale
     for sample in range(len(case.x)):
-        alone = lower(case.x[sample : sample + 1], case.weight, None, *case.window.values(), case.groups)
+        alone = lower(case.x[sample : sample + 1], case.weight, None, *case.window.values(), case.groups).as_matmul()
         np.testing.assert_array_equal(whole.a[:, sample * pixels : (sample + 1) * pixels], alone.a)
 
 
 def test_channels_vary_fastest():
     x = np.arange(2 * 3 * 3, dtype=np.float32).reshape(1, 2, 3, 3)
-    rows, height, width = patches(x, (2, 2), (1, 1), (0, 0), (1, 1))
-    assert (height, width) == (2, 2)
-    assert rows[0].tolist() == [0, 9, 1, 10, 3, 12, 4, 13]
+    windows = Windows(image=(3, 3), kernel=(2, 2))
+    assert windows.output == (2, 2)
+    assert windows.patches(x)[0, 0].tolist() == [0, 9, 1, 10, 3, 12, 4, 13]

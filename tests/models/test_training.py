@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from simhw.errors import InputError
-from simhw.models import speeches, train_fashion_resnet, train_tiny_llama
+from simhw.models import fashion_training, speeches, train_fashion_hybrid, train_fashion_resnet, train_tiny_llama
 from simhw.models.muon import Muon, orthogonal
 from simhw.models.training import one_cycle, prepare, run
 
@@ -68,16 +68,18 @@ def test_llama_learns_and_repeats_itself(monkeypatch):
     assert float(loss) < 3.0  # an untrained one has ln(1024) = 6.9
 
 
-def test_resnet_learns_and_repeats_itself():
-    labels = torch.arange(1024) % 2
-    images = torch.zeros(1024, 1, 28, 28)
+@pytest.mark.parametrize("command", [train_fashion_resnet, train_fashion_hybrid], ids=["resnet", "hybrid"])
+def test_image_networks_learn_and_repeat_themselves(command, monkeypatch):
+    monkeypatch.setattr(command, "BATCH", 16)
+    labels = torch.arange(256) % 2
+    images = torch.zeros(256, 1, 28, 28)
     images[labels == 1, :, 8:20, 8:20] = 1.0
     runs = []
     for _ in range(2):
         prepare(1)
-        runs.append(train_fashion_resnet.train(images, labels, 2))
+        runs.append(command.train(images, labels, 5))
     assert all(torch.equal(a, b) for a, b in zip(runs[0].parameters(), runs[1].parameters(), strict=True))
-    assert train_fashion_resnet.accuracy(runs[0], images[:64], labels[:64]) == 1.0
+    assert fashion_training.accuracy(runs[0], images[:64], labels[:64]) == 1.0
 
 
 def test_augmentation_only_flips_and_shifts():
@@ -85,13 +87,15 @@ def test_augmentation_only_flips_and_shifts():
     random = torch.Generator().manual_seed(0)
     seen = set()
     for _ in range(40):
-        changed = train_fashion_resnet.augment(image, random)
+        changed = fashion_training.augment(image, random, 2)
         core = changed[0, 0, 4:24, 4:24]
         step = float(core[0, 1] - core[0, 0])
         assert abs(step) == 1.0
         assert torch.equal(core[1:] - core[:-1], torch.full((19, 20), 28.0))
         seen.add((step, float(core[0, 0])))
     assert len(seen) > 20
+    unmoved = fashion_training.augment(image, random, 0)
+    assert torch.equal(unmoved, image) or torch.equal(unmoved, image.flip(3))
 
 
 @pytest.mark.parametrize("content", [b"", b"not gzip", gzip.compress(b"too short"), gzip.compress(b"x" * 2000)[:40]])
@@ -99,7 +103,7 @@ def test_images_that_are_no_idx_file(tmp_path, content):
     path = tmp_path / "t10k-labels-idx1-ubyte.gz"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"t10k-labels.* cannot be read .*; install dataset-fashion-mnist"):
-        train_fashion_resnet.read_idx(path, 8, 10_000)
+        fashion_training.read_idx(path, 8, 10_000)
 
 
 def test_speeches_of_another_version(tmp_path):

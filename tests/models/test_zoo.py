@@ -12,6 +12,7 @@ from torch.nn import functional
 from simhw.errors import InputError
 from simhw.executor import run_float
 from simhw.graph.frontends.torch_export import import_module
+from simhw.graph.network import Dataset
 from simhw.models import efficientnet_lite0, minilm
 from simhw.models.bert import SentenceEncoder
 from simhw.models.efficientnet import EfficientNet, SameConv2d, Stage
@@ -88,29 +89,30 @@ def test_unknown_tensor_names_stay_as_they_are():
     assert efficientnet_lite0.module_name("_blocks.0._se_reduce.weight") == "_blocks.0._se_reduce.weight"
 
 
-@pytest.mark.parametrize("network", [minilm.NETWORK, efficientnet_lite0.NETWORK], ids=lambda network: network.name)
 @pytest.mark.parametrize("action", ["load", "dataset", "calibration"])
-def test_not_fetched(network, action, tmp_path, monkeypatch):
+def test_not_fetched(action, tmp_path, monkeypatch):
     monkeypatch.setenv("SIMHW_CACHE", str(tmp_path))
     arguments = (None, None) if action == "dataset" else ()
-    with pytest.raises(InputError, match=f"not fetched yet; run 'simhw models fetch {network.name}'"):
-        getattr(network, action)(*arguments)
+    with pytest.raises(InputError, match="not fetched yet; run 'simhw models fetch efficientnet_lite0'"):
+        getattr(efficientnet_lite0.NETWORK, action)(*arguments)
 
 
-def test_figures_on_known_outputs(monkeypatch):
-    data = minilm.Dataset(inputs=np.zeros((2, 4), np.int64), targets=np.zeros(2, np.int64), unit="token", units=8)
+def test_cosine_of_known_embeddings():
     exact = np.zeros((2, 384), np.float32)
     exact[:, 0] = 1
-    monkeypatch.setattr(minilm, "_float_module", lambda: lambda _: torch.from_numpy(exact))
     turned = exact.copy()
     turned[1, :2] = (3, 4)  # cosine 3/5
-    assert minilm.cosine(turned, data) == {"cosine": pytest.approx(0.8)}
+    assert minilm.mean_cosine(turned, exact) == pytest.approx(0.8)
+    assert np.isnan(minilm.mean_cosine(np.where(turned == 3, np.nan, turned), exact))
     with pytest.raises(InputError, match=r"embeddings have shape \(1, 384\), must be \(2, 384\)"):
-        minilm.cosine(exact[:1], data)
+        minilm.mean_cosine(exact[:1], exact)
+
+
+def test_classes_of_known_logits(monkeypatch):
     logits = np.zeros((2, 1000), np.float32)
     logits[0, 3] = logits[1, 4] = 1
     monkeypatch.setattr(efficientnet_lite0, "_float_module", lambda: lambda _: torch.from_numpy(logits))
-    images = dataclasses.replace(data, targets=np.asarray([3, 5]), inputs=np.zeros((2, 1), np.float32))
+    images = Dataset(inputs=np.zeros((2, 1), np.float32), targets=np.asarray([3, 5]), unit="image", units=2)
     assert efficientnet_lite0.top1(logits, images) == {"top1": 0.5, "agreement": 1.0}
     assert efficientnet_lite0.top1(np.where(logits > 0, np.nan, logits), images) == {"top1": 0.0, "agreement": 0.0}
 

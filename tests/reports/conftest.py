@@ -97,7 +97,7 @@ def make_layer(datapath, shape):
         cycles=round(macs / 900 / speedup),
         utilization=0.87,
         words={"sram_read_activations": m * k, "sram_read_weights": n * k, "dram_weights": n * k},
-        energy_pj={part: 64 * each * macs for part, each in zip(ENERGY_PARTS, energy, strict=True)},
+        energy_pj={part: 64 * each * macs for part, each in zip(ENERGY_PARTS[:6], energy, strict=True)},
         kernel="blas_float64" if loss is None else "sequential",
         overflows=17 if datapath == "w4a8_mixpe" and name.endswith("down") else 0,
     )

@@ -57,9 +57,9 @@ def test_energy_by_hand(table):
     for design, pe, bits in ((found.kept, int8, 32), (found.edge, int8, 32), (found.after, mixpe, 20)):
         mac = pe.multiply_energy_pj(table) + pe.accumulate_energy_pj(table, bits)
         assert design.mac_pj == pytest.approx(3 * 5 * 256 * mac)
-    bit = table.sram_pj_per_bit(128, write=False)
+    bit, written = (table.sram_pj_per_bit(128, write=write) for write in (False, True))
     assert found.after.weight_sram_pj == found.edge.weight_sram_pj == pytest.approx(1280 * 4 * bit)
-    assert found.kept.weight_sram_pj == pytest.approx(1280 * 8 * 2 * bit)
+    assert found.kept.weight_sram_pj == pytest.approx(1280 * 8 * (bit + written))
     assert found.after.total_pj == found.after.dequantize_pj + found.after.mac_pj + found.after.weight_sram_pj
 
 

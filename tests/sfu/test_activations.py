@@ -32,9 +32,13 @@ TAIL = {"gelu": 1e-14, "silu": 8 * special.expit(-8), "sigmoid": special.expit(-
 
 
 def same(unit, rows):
-    with np.errstate(over="ignore", invalid="ignore"):  # at infinity, and beside it
+    """Every bit, but for the sign and the payload of a NaN."""
+    with np.errstate(all="ignore"):  # at infinity, and beside it
         expected = np.array([unit.definition(list(row)) for row in rows], np.float32)
-    np.testing.assert_array_equal(unit.kernel(rows).view(np.uint32), expected.view(np.uint32))
+    result = unit.kernel(rows)
+    np.testing.assert_array_equal(np.isnan(result), np.isnan(expected))
+    defined = ~np.isnan(expected)
+    np.testing.assert_array_equal(result[defined].view(np.uint32), expected[defined].view(np.uint32))
 
 
 @pytest.mark.parametrize("narrow", ["fp16", "bf16"])
@@ -43,7 +47,7 @@ def test_every_16_bit_float(name, narrow):
     same(get_unit(name), decode(np.arange(1 << 16), narrow)[None])
 
 
-@pytest.mark.parametrize("name", [*FLOAT, "gelu_table_4096"])
+@pytest.mark.parametrize("name", [*FLOAT, "gelu_table_4096", "exp_table_8", "reciprocal_newton_2", "rsqrt_newton_1024"])
 @given(row=arrays(np.float32, 9, elements=st.floats(width=32) | st.floats(-8.5, 8.5, width=32)))
 def test_any_float(name, row):
     same(get_unit(name), row[None])
@@ -63,6 +67,65 @@ def test_table_error(function, entries):
 def test_table_sizes(entries):
     with pytest.raises(InputError, match=rf"gelu_table was given {entries} intervals, must be a power of two"):
         get_unit(f"gelu_table_{entries}")
+
+
+ULP = 2.0**-24
+"""Half a unit in the last place, relative."""
+EXACT = {
+    "exp_polynomial": (np.exp, 8, 0, 0),
+    "exp_table_256": (np.exp, 8 + np.log(2) ** 2 / (8 * 256**2) / ULP, 0, 2),
+    "sigmoid_float": (special.expit, 16, 0, 0),
+    "silu_float": (CURVES["silu"], 16, 0, 0),
+    "tanh_float": (np.tanh, 4, 0, 0),
+    "gelu_tanh": (lambda x: 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))), 4, 4, 0),
+    "gelu_erf": (CURVES["gelu"], 0, 16 + 0.75e-7 / ULP, 0),
+    **{f"reciprocal_newton_{n}": (np.reciprocal, 4, 0, 0) for n in (2, 64, 256, 4096)},
+    **{f"rsqrt_newton_{n}": (lambda x: 1 / np.sqrt(x), 6, 0, 0) for n in (2, 64, 256, 4096)},
+}
+"""Function in float64 and how many half units in the last place of the result, of x, and of their product."""
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_float_units_error(name):
+    """Against float64.
+
+    exp: the polynomial's 3 units in the last place, and the scaling; by table h**2 / 8 with h = ln 2 / n, and x log2(e)
+    rounded, whose error the exponential multiplies by x. Sigmoid and SiLU: that, a sum, a division, two products.
+    tanh: one unit and the polynomial's. GELU: of x, tanh's or half of erfc's 1.5e-7 and the roundings of h. Newton:
+    the rounding of its last step, three operations of which the second has half the weight.
+    """
+    curve, of_result, of_x, of_both = EXACT[name]
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.uniform(-20, 20, 50_000), np.exp(rng.uniform(-20, 20, 20_000))]).astype(np.float32)
+    x = x[(x > 0) if name.startswith("rsqrt") else (x < 80)]
+    expected = curve(x.astype(np.float64))
+    error = np.abs(get_unit(name).apply(x[None])[0] - expected)
+    normal = np.abs(expected) > 2.0**-120
+    largest, size = np.abs(x.astype(np.float64)), np.abs(expected)
+    assert (error <= (of_result * size + of_x * largest + of_both * size * largest) * ULP)[normal].all()
+
+
+@pytest.mark.parametrize("name", ["exp_polynomial", "exp_table"])
+def test_ends_of_the_exponential(name):
+    """Infinite from 89 on, subnormal down to 2**-149, then 0; masked and overflowing scores included."""
+    x = np.array([[89, 1e30, np.inf, -104.5, -np.inf, -1e30, 0, -95]], np.float32)
+    result = get_unit(name).apply(x)[0]
+    assert result[:7].tolist() == [np.inf, np.inf, np.inf, 0, 0, 0, 1]
+    assert abs(result[7] - np.exp(-95.0)) < 2.0**-148
+
+
+@pytest.mark.parametrize("name", ["reciprocal_newton", "rsqrt_newton"])
+def test_newton_at_the_ends(name):
+    """Zeros, infinities, every power of two and the subnormal ones among them, to one unit in the last place."""
+    x = np.ldexp(np.float32(1), np.arange(-149, 128)).astype(np.float32)
+    with np.errstate(over="ignore"):
+        expected = ((1 / x.astype(np.float64)) ** (0.5 if name.startswith("rsqrt") else 1)).astype(np.float32)
+    result = get_unit(name).apply(x[None])[0]
+    np.testing.assert_array_almost_equal_nulp(result[np.isfinite(expected)], expected[np.isfinite(expected)], 1)
+    assert (result[np.isinf(expected)] == np.inf).all()
+    ends = get_unit(name).apply(np.array([[0.0, np.inf, -1.0]], np.float32))[0]
+    assert ends[:2].tolist() == [np.inf, 0]
+    assert ends[2] == -1 if name.startswith("reciprocal") else np.isnan(ends[2])
 
 
 def test_hard_swish_error():

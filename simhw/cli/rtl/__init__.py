@@ -1,4 +1,4 @@
-"""``simhw rtl``: circuits of the PEs; one command per file of this folder."""
+"""``simhw rtl``: circuits of PEs and special function units; one command per file of this folder."""
 
 from __future__ import annotations
 
@@ -13,4 +13,4 @@ class _RtlCommands(Commands):
 
 @click.command("rtl", cls=_RtlCommands)
 def command() -> None:
-    """Circuits of the PEs."""
+    """Circuits of PEs and special function units."""

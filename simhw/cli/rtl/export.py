@@ -8,12 +8,12 @@ import click
 
 
 @click.command("export")
-@click.argument("pe", metavar="PE|all")
+@click.argument("pe", metavar="PE|UNIT|all")
 @click.option("--out", required=True, metavar="DIR", help="Folder that NAME.v is written to.")
 @click.option("--variant", multiple=True, metavar="NAME", help="Structure, or all. [default: the first]")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A size, as in accumulator_bits=32.")
 def command(pe: str, out: str, variant: tuple[str, ...], settings: tuple[str, ...]) -> None:
-    """Write the circuit of a PE as Verilog. The same circuit gives the same text."""
+    """Write the circuit of a PE or unit as Verilog. The same circuit gives the same text."""
     from simhw.circuits import require_rtl
     from simhw.rtl.rtlil import export
     from simhw.rtl.selection import select

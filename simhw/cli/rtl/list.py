@@ -1,4 +1,4 @@
-"""``simhw rtl list``: PEs that have a circuit, with their variants."""
+"""``simhw rtl list``: PEs and special function units that have a circuit, with their variants."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import click
 
 @click.command("list")
 def command() -> None:
-    """List the PEs that have a circuit, with the variants of each, the default first."""
-    from simhw.pes import circuit_names, get_circuit
+    """List the PEs and units that have a circuit, with the variants of each, the default first."""
+    from simhw import pes, sfu
 
-    for name, variants in circuit_names().items():
-        click.echo(name)
-        width = max(map(len, variants))
-        for variant in variants:
-            click.echo(f"  {variant:<{width}}  {get_circuit(name, variant).description}")
+    for folder in (pes, sfu):
+        for name, variants in folder.circuit_names().items():
+            click.echo(name)
+            width = max(map(len, variants))
+            for variant in variants:
+                click.echo(f"  {variant:<{width}}  {folder.get_circuit(name, variant).description}")

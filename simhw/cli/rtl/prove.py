@@ -6,7 +6,7 @@ import click
 
 
 @click.command("prove")
-@click.argument("pe", metavar="PE|all")
+@click.argument("pe", metavar="PE|UNIT|all")
 @click.option("--variant", multiple=True, metavar="NAME", help="Structure, or all. [default: the first]")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A size, as in accumulator_bits=32.")
 @click.option("--limit", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds per register.")
@@ -24,7 +24,7 @@ def command(
     by_yosys: bool,
     liberty: tuple[str, ...],
 ) -> None:
-    """Prove that a PE's circuit computes its definition for all inputs and all states, and say what is not proven.
+    """Prove that a circuit computes the PE's or unit's definition for all inputs and states; say what is not proven.
 
     Exits with 1 if there is a counterexample.
     """

@@ -111,7 +111,7 @@ def pack(source: NDArray[np.uint32], target: NDArray[np.uint32]) -> None:
 
 
 @kernel
-def copy_transposed(source: NDArray[np.float32], target: NDArray[np.float32]) -> None:
+def copy_transposed(source: NDArray[Any], target: NDArray[Any]) -> None:
     """Copy the transpose of ``source`` to the upper left corner of ``target``, tile by tile."""
     rows, columns = source.shape
     for i0 in range(0, rows, 16):

@@ -110,8 +110,8 @@ def _dot_words(x: Int8, y: Int8) -> NDArray[np.int32]:
     sums = np.empty((x.shape[0], x.shape[1], y.shape[1]), np.int32)
     with Scratch() as take:
         panels = [slivers(matrix, take) for matrix in _words(y, 0, take)]
-        starts = [_start(panel, 1, panel.shape[1]) for panel in panels]
-        over_packed_tiles(sum_bytes, _words(x, 0x80, take), panels, sums, starts)
+        starts = [offsets_of(panel) for panel in panels]
+        over_packed_tiles(sum_bytes, first_words(x, take), panels, sums, starts)
     return sums
 
 
@@ -122,8 +122,18 @@ def scaled_dots(
     from simhw.gemm.kernels.blocks import scaled_byte_blocks
 
     with Scratch() as take:
-        operands = _words(x, 0x80, take), _words(y, 0, take)
+        operands = first_words(x, take), _words(y, 0, take)
         return over_scaled_tiles(scaled_byte_blocks, operands, scales, _start, group_size // WORD, 2.0**unit)
+
+
+def first_words(x: Int8, take: Scratch) -> NDArray[np.uint32]:
+    """Return ``x + 128`` as unsigned bytes, four to a word: what the instruction takes as its first operand."""
+    return _words(x, 0x80, take)
+
+
+def offsets_of(panel: NDArray[np.uint32]) -> NDArray[np.int32]:
+    """Return ``-128 * sum`` of each column of a packed second operand: where its sums begin."""
+    return _start(panel, 1, panel.shape[1])
 
 
 def _start(panel: NDArray[np.uint32], groups: int, size: int) -> NDArray[np.int32]:

@@ -21,7 +21,7 @@ def check_axes(parts: Sequence[Array], dynamic: Collection[int]) -> None:
     if len(parts[0]) == 0:
         raise InputError("the example has 0 samples, at least 1 is needed to import a module; give one sample")
     most = max(part.ndim for part in parts) - 1
-    if 0 not in dynamic or not all(0 <= axis <= most for axis in dynamic):
+    if dynamic and (0 not in dynamic or not all(0 <= axis <= most for axis in dynamic)):
         raise InputError(
             f"dynamic axes are {tuple(dynamic)}, must be 0 (the sample) and others of 1..{most}; "
             "give (0, 1) for sequences of any length"

@@ -6,8 +6,9 @@ import inspect
 import io
 import logging
 import traceback
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
+from dataclasses import replace
 from operator import add, floordiv, getitem, mod, mul, sub
 from typing import Any
 
@@ -43,7 +44,9 @@ def import_module(module: nn.Module, example: Array, dynamic: Collection[int] = 
         module: with one tensor as input and one as output.
         example: ``(samples, ...)``, at least 1 sample.
         dynamic: axes of the input that may have another length when the graph runs, the sample (0) among them; each
-            other one is at least 2 long in ``example``.
+            other one is at least 2 long in ``example``. Empty: none may, and the graph takes one sample at a time; so
+            it is where the module says that it holds for one (``module.samples`` is 1, as of an ONNX file) and no other
+            import succeeds.
 
     Raises:
         InputError: ``torch.export`` refuses the module, or the module fixes the length of a dynamic axis; an ATen
@@ -51,11 +54,25 @@ def import_module(module: nn.Module, example: Array, dynamic: Collection[int] = 
     """
     parts = columns(example)
     check_axes(parts, dynamic)
+    if not dynamic:
+        return _import(module, parts, dynamic)
+    try:
+        return _import(module, parts, dynamic)
+    except InputError:
+        if getattr(module, "samples", None) != 1:
+            raise
+    return _import(module, parts, ())
+
+
+def _import(module: nn.Module, parts: Sequence[Array], dynamic: Collection[int]) -> Graph:
     # No other length of an example is that of the samples, so that no two of them are one symbol.
-    copies = 2 if all(2 not in open_lengths(part, dynamic).values() for part in parts) else 3
+    copies = 1 if not dynamic else 2 if all(2 not in open_lengths(part, dynamic).values() for part in parts) else 3
     tensors = tuple(torch.from_numpy(np.concatenate([part[:1]] * copies)) for part in parts)
     samples = torch.export.Dim("samples", min=1)
-    axes = tuple({0: samples, **dict.fromkeys(open_lengths(part, dynamic), torch.export.Dim.AUTO)} for part in parts)
+    axes = tuple(
+        {**({0: samples} if dynamic else {}), **dict.fromkeys(open_lengths(part, dynamic), torch.export.Dim.AUTO)}
+        for part in parts
+    )
     if any(kind.kind is kind.VAR_POSITIONAL for kind in inspect.signature(module.forward).parameters.values()):
         axes = (axes,)  # type: ignore[assignment]
     with _eval_mode(module), _quiet(), torch.no_grad():
@@ -70,7 +87,7 @@ def import_module(module: nn.Module, example: Array, dynamic: Collection[int] = 
                 " its forward must be free of data-dependent control flow and accept any number of samples"
             ) from error
     check_lengths(program, module, parts, dynamic)
-    return _convert(program)
+    return replace(_convert(program), one_sample=not dynamic)
 
 
 @contextmanager

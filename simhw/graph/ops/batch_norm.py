@@ -21,14 +21,19 @@ def batch_norm(
 ) -> FloatArray:
     """Return ``x * scale + shift`` per channel (axis 1), both computed from the statistics in float32."""
     if training or mean is None or variance is None:
-        raise InputError(
-            "batch norm is in training mode, must use stored statistics; call .eval() on the module before importing"
-        )
+        raise no_statistics()
     scale = np.float32(1) / np.sqrt(variance + np.float32(eps))
     scale = scale if weight is None else scale * weight
     shift = -mean * scale if bias is None else bias - mean * scale
     shape = (1, -1) + (1,) * (x.ndim - 2)
     return np.asarray(x * scale.reshape(shape) + shift.reshape(shape), np.float32)
+
+
+def no_statistics() -> InputError:
+    """Return the error for a batch norm without stored statistics."""
+    return InputError(
+        "batch norm is in training mode, must use stored statistics; call .eval() on the module before importing"
+    )
 
 
 OPERATORS = (

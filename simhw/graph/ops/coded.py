@@ -56,11 +56,13 @@ class Ending:
     def apply(self, sums: NDArray[Any]) -> Array:
         """Return the results for sums ``(..., n)``, which hold integers."""
         if self.x_scale is None:
-            return np.rint(sums).astype(np.int64).astype(np.int32)
+            return np.asarray(np.rint(sums), np.int64).astype(np.int32)
         factor = np.asarray(self.x_scale, np.float32) * np.asarray(self.w_scale, np.float32)
         if self.y_scale is None:
-            values: FloatArray = sums.astype(np.float32) * factor
-            return values if self.bias is None else np.asarray(values + np.asarray(self.bias, np.float32), np.float32)
+            values = sums.astype(np.float32) * factor
+            if self.bias is not None:
+                values = values + np.asarray(self.bias, np.float32)
+            return np.asarray(values, np.float32)
         total = np.rint(sums).astype(np.int64)
         if self.bias is not None:
             total = wrap_integers(total + np.asarray(self.bias, np.int64), 32)
@@ -83,14 +85,16 @@ def differences(codes: Array, zero: Any, axis: int | None = None) -> FloatArray:
 
 
 def _operand(values: FloatArray, zero: Any, unsigned: bool) -> Operand | None:
-    """Return differences ``(batch, rows, k)`` as int8 codes with zero points per row, or None where rows mix them."""
-    points = np.zeros(1, np.int32) if zero is None else np.asarray(zero, np.int32).reshape(-1)
-    points = points - (SIGN if unsigned else 0)
+    """Return differences ``(batch, rows, k)`` as int8 codes with zero points per row, or None where they fit no row."""
+    given = np.zeros((), np.int32) if zero is None else np.asarray(zero, np.int32)
+    points = given.reshape(-1) - (SIGN if unsigned else 0)
     batch, rows, _ = values.shape
-    if points.size not in (1, batch * rows):
+    if points.size in (1, rows) and given.ndim < 2:
+        each = np.broadcast_to(points.reshape(1, -1, 1), (batch, rows, 1))
+    elif batch * rows % points.size == 0:  # of groups of channels, or one per sample
+        each = np.repeat(points, batch * rows // points.size).reshape(batch, rows, 1)
+    else:
         return None
-    each = np.broadcast_to(points.reshape(-1, 1) if points.size > 1 else points.reshape(1, 1), (batch * rows, 1))
-    each = each.reshape(batch, rows, 1)
     codes = values + each.astype(np.float32)
     return Operand(
         codes=codes.astype(np.int8).view(np.uint8),
@@ -191,7 +195,8 @@ def lower_conv2d(
         raise InputError(
             "a convolution of codes has a zero point per sample, takes one for all; import it with one sample at a time"
         )
-    gemm = conv2d.lower(differences(x, x_zero), differences(w, w_zero, 0), None, stride, padding, dilation, groups)
+    window = (stride, padding, dilation, groups)
+    gemm = conv2d.lower(differences(x, x_zero), differences(w, w_zero, 0), None, *window).as_matmul()
     ending = Ending(x_scale=x_scale, w_scale=w_scale, bias=bias, y_scale=y_scale, y_zero=y_zero, to=to)
     return _closed(gemm, (x, x_zero), (w, w_zero), ending, _channels)
 

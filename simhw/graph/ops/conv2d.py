@@ -6,27 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simhw.graph.base import FloatArray, Kind, Matmul, Operator
+from simhw.gemm.windows import Windows
+from simhw.graph.base import Convolution, FloatArray, Kind, Operator
 
-
-def patches(
-    x: FloatArray,
-    kernel: tuple[int, int],
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-) -> tuple[FloatArray, int, int]:
-    """Return ``(batch * height * width, kernel_height * kernel_width * channels)`` patches and the output size.
-
-    Channels vary fastest along k, as in a memory that keeps the channels of a pixel together.
-    """
-    padded = np.pad(x, ((0, 0), (0, 0), (padding[0], padding[0]), (padding[1], padding[1])))
-    span = [(size - 1) * step + 1 for size, step in zip(kernel, dilation, strict=True)]
-    windows = np.lib.stride_tricks.sliding_window_view(padded, tuple(span), axis=(2, 3))
-    windows = windows[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
-    batch, _, height, width = windows.shape[:4]
-    ordered = windows.transpose(0, 2, 3, 4, 5, 1)
-    return np.ascontiguousarray(ordered).reshape(batch * height * width, -1), height, width
+BLOCK = 1 << 22
+"""Values of the patches that the reference holds at a time, at least those of one image."""
 
 
 def lower(
@@ -37,20 +21,19 @@ def lower(
     padding: Sequence[int] = (0, 0),
     dilation: Sequence[int] = (1, 1),
     groups: int = 1,
-) -> Matmul:
+) -> Convolution:
     """One row of the GEMM per output pixel; k runs over kernel rows, kernel columns, channels; groups are a batch."""
-    a, height, width = patches(x, (weight.shape[2], weight.shape[3]), stride, padding, dilation)
-    batch, filters, channels = x.shape[0], weight.shape[0], weight.shape[1]
-    taps = weight.shape[2] * weight.shape[3]
-    by_group = a.reshape(-1, taps, groups, channels).transpose(2, 0, 1, 3).reshape(groups, -1, taps * channels)
-    return Matmul(
-        a=np.ascontiguousarray(by_group),
-        b=weight.transpose(0, 2, 3, 1).reshape(groups, filters // groups, -1),
-        bias=bias if bias is None or groups == 1 else bias.reshape(groups, 1, -1),
-        rows_per_scale=height * width,
-        samples_in_batch=False,
-        finish=lambda product: np.ascontiguousarray(
-            product.transpose(1, 0, 2).reshape(batch, height, width, filters).transpose(0, 3, 1, 2)
+    return Convolution(
+        x=x,
+        b=weight.transpose(0, 2, 3, 1).reshape(groups, len(weight) // groups, -1),
+        bias=bias,
+        windows=Windows(
+            image=(x.shape[2], x.shape[3]),
+            kernel=(weight.shape[2], weight.shape[3]),
+            stride=(stride[0], stride[1]),
+            padding=(padding[0], padding[1]),
+            dilation=(dilation[0], dilation[1]),
+            groups=groups,
         ),
     )
 
@@ -65,9 +48,34 @@ def conv2d(
     groups: int = 1,
 ) -> FloatArray:
     """Map ``(batch, channels, height, width)`` with weight ``(filters, channels, kh, kw)``."""
-    gemm = lower(x, weight, bias, stride, padding, dilation, groups)
-    y = gemm.finish(np.matmul(gemm.a, gemm.b.swapaxes(1, 2)))
-    return y if bias is None else y + bias[:, None, None]
+    return reference(lower(x, weight, bias, stride, padding, dilation, groups))
+
+
+def reference(convolution: Convolution) -> FloatArray:
+    """Return a convolution in float32, a few images at a time."""
+    x, windows, (groups, n, _) = convolution.x, convolution.windows, convolution.b.shape
+    result = np.empty((len(x), groups, n, windows.pixels), np.float32)
+    step = max(1, BLOCK // (windows.pixels * convolution.b[:, 0].size))
+    for first in range(0, len(x), step):
+        some = slice(first, min(first + step, len(x)))
+        _few_images(x[some], convolution.b, windows, result[some])
+    y = result.reshape(len(x), groups * n, *windows.output)
+    if convolution.bias is not None:
+        y += convolution.bias[:, None, None]
+    return convolution.finish(y)
+
+
+def _few_images(x: FloatArray, b: FloatArray, windows: Windows, out: FloatArray) -> None:
+    """Set ``out`` (images, groups, n, pixels) to sums without bias."""
+    groups, _, k = b.shape
+    padded = windows.pad(x)
+    if windows.taps == 1:
+        pixels = padded[:, :, :: windows.stride[0], :: windows.stride[1]].reshape(len(x), groups, k, -1)
+        np.matmul(b, pixels, out=out)
+        return
+    rows = windows.patches(padded)
+    product = np.matmul(rows, b.swapaxes(1, 2)).reshape(groups, len(x), windows.pixels, -1)
+    out[:] = product.transpose(1, 0, 3, 2)
 
 
 OPERATORS = (

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from simhw.errors import InputError
-from simhw.graph.base import FloatArray, Kind, Matmul, Operator
+from simhw.graph.base import Convolution, FloatArray, Kind, Operator
 from simhw.graph.ops import conv2d
 
 
@@ -20,18 +20,15 @@ def lower_conv1d(
     padding: Sequence[int] = (0,),
     dilation: Sequence[int] = (1,),
     groups: int = 1,
-) -> Matmul:
+) -> Convolution:
     """An image of one row."""
-    gemm = conv2d.lower(x[:, :, None], weight[:, :, None], bias, (1, *stride), (0, *padding), (1, *dilation), groups)
-    finish = gemm.finish
-    return replace(gemm, finish=lambda product: np.ascontiguousarray(finish(product)[:, :, 0]))
+    rows = conv2d.lower(x[:, :, None], weight[:, :, None], bias, (1, *stride), (0, *padding), (1, *dilation), groups)
+    return replace(rows, finish=lambda result: np.ascontiguousarray(result[:, :, 0]))
 
 
 def conv1d(x: FloatArray, weight: FloatArray, bias: FloatArray | None = None, *rest: object) -> FloatArray:
     """Map ``(batch, channels, length)`` with weight ``(filters, channels / groups, taps)``."""
-    gemm = lower_conv1d(x, weight, bias, *rest)  # type: ignore[arg-type]
-    y = gemm.finish(np.matmul(gemm.a, gemm.b.swapaxes(1, 2)))
-    return y if bias is None else y + bias[:, None]
+    return conv2d.reference(lower_conv1d(x, weight, bias, *rest))  # type: ignore[arg-type]
 
 
 def lower_conv_transpose2d(
@@ -43,7 +40,7 @@ def lower_conv_transpose2d(
     output_padding: Sequence[int] = (0, 0),
     groups: int = 1,
     dilation: Sequence[int] = (1, 1),
-) -> Matmul:
+) -> Convolution:
     """A convolution of stride 1 over the image with zeros between its pixels, by the weight turned around."""
     batch, channels, height, width = x.shape
     taps = weight.shape[2:]
@@ -63,9 +60,7 @@ def lower_conv_transpose2d(
 
 def conv_transpose2d(x: FloatArray, weight: FloatArray, bias: FloatArray | None = None, *rest: object) -> FloatArray:
     """Map ``(batch, channels, height, width)`` with weight ``(channels, filters / groups, kh, kw)``."""
-    gemm = lower_conv_transpose2d(x, weight, bias, *rest)  # type: ignore[arg-type]
-    y = gemm.finish(np.matmul(gemm.a, gemm.b.swapaxes(1, 2)))
-    return y if bias is None else y + bias[:, None, None]
+    return conv2d.reference(lower_conv_transpose2d(x, weight, bias, *rest))  # type: ignore[arg-type]
 
 
 OPERATORS = (

@@ -29,6 +29,7 @@ class OnnxFile:
         graph: its GraphProto.
         constants: initializers by name.
         inputs: names of what a user gives, initializers left out.
+        samples: length of the first input's first axis, None where it varies.
     """
 
     path: str
@@ -36,6 +37,7 @@ class OnnxFile:
     graph: Any
     constants: dict[str, NDArray[Any]]
     inputs: tuple[str, ...]
+    samples: int | None = None
 
 
 def read_file(path: str) -> OnnxFile:
@@ -67,7 +69,10 @@ def read_file(path: str) -> OnnxFile:
     inputs = tuple(value.name for value in model.graph.input if value.name not in constants)
     if not inputs or not model.graph.output:
         raise InputError(f"{path} has no input or no output; give a model file")
-    return OnnxFile(path=path, opset=opset, graph=model.graph, constants=constants, inputs=inputs)
+    first = next(value for value in model.graph.input if value.name not in constants)
+    axes = first.type.tensor_type.shape.dim
+    samples = axes[0].dim_value if axes and axes[0].dim_value > 0 else None
+    return OnnxFile(path=path, opset=opset, graph=model.graph, constants=constants, inputs=inputs, samples=samples)
 
 
 def read_tensor(tensor: Any, path: str) -> NDArray[Any]:

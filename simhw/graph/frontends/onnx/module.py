@@ -29,7 +29,13 @@ def load_onnx(path: str, output: str | None = None) -> OnnxModule:
         path: of the file.
         output: name of the output that it returns; None: the first.
     """
-    return OnnxModule(read_file(path), output)
+    file = read_file(path)
+    try:
+        return OnnxModule(file, output)
+    except InputError:
+        raise
+    except Exception as error:  # a file of any content
+        raise InputError(f"{path!r} is damaged ({type(error).__name__}: {error}); give a model file") from error
 
 
 class OnnxModule(nn.Module):
@@ -45,6 +51,7 @@ class OnnxModule(nn.Module):
             raise InputError(f"{file.path} has no output {output!r}; it has {', '.join(outputs)}")
         self.file = Path(file.path).name
         self.inputs = file.inputs
+        self.samples = file.samples
         self.result = output or outputs[0]
         self.steps = OnnxSteps(self, file, file.graph.node, [self.result], file.constants)
 

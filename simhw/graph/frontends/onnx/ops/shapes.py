@@ -143,11 +143,8 @@ def gather(_: Context, x: Value, indices: Value, axis: int = 0) -> Any:
         return taken if places.ndim == 1 else taken.unflatten(axis, places.shape)
     if axis == 0 and x.ndim == 2:
         return F.embedding(indices, x)
-    if indices.ndim == 1:
-        return x.index_select(axis, indices)
-    raise InputError(
-        f"it takes indices of {indices.ndim} axes along axis {axis}, must be rows of a table; rewrite the model"
-    )
+    taken = x.index_select(axis, indices.reshape(-1))
+    return taken if indices.ndim == 1 else torch.unflatten(taken, axis, tuple(indices.shape))
 
 
 def expand(_: Context, x: Value, sizes: Value) -> Any:
