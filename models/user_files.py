@@ -15,6 +15,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,8 @@ def _onnx_network(path: str, data: str | None) -> Network:
     file, _, output = path.partition(".onnx")
     module = load_onnx(f"{file}.onnx", output.removeprefix(":") or None)
     description = f"output {module.result} of {module.file}"
-    return _module_network(path, description, Path(file).stem, data, lambda: module, module.inputs)
+    network = _module_network(path, description, Path(file).stem, data, lambda: module, module.inputs)
+    return replace(network, stored=dict)  # what it stores is known when it is imported
 
 
 def _module_network(

@@ -197,7 +197,7 @@ def run_experiment(
     dataset = network.dataset(experiment.samples, experiment.tokens)
     graph = _import(network, dataset)
     units = choose_units(graph, experiment.units)
-    stored = _stored(network) if experiment.scheme == CHECKPOINT else {}
+    stored = {**_stored(network), **graph.stored} if experiment.scheme == CHECKPOINT else {}
     _check_group_size(experiment, graph)
     batches = -(-len(dataset.inputs) // (1 if graph.one_sample else network.batch))
     total = len(pairs) * batches * len(graph.nodes)

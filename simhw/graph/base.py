@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from simhw.costs import VectorWork as VectorWork
 from simhw.gemm.operand import Operand
 from simhw.gemm.windows import Windows
+
+if TYPE_CHECKING:
+    from simhw.graph.network import StoredWeight
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float32]
@@ -55,6 +58,7 @@ class Graph:
         nodes: in the order of execution.
         outputs: names of the returned values.
         constants: weights and buffers by name.
+        stored: weights that the file stores as codes, by the name of the constant with their values.
         one_sample: whether it holds for one sample at a time only.
     """
 
@@ -62,6 +66,7 @@ class Graph:
     nodes: tuple[Node, ...]
     outputs: tuple[str, ...]
     constants: Mapping[str, Array]
+    stored: Mapping[str, StoredWeight] = field(default_factory=dict)
     one_sample: bool = False
 
 

@@ -379,6 +379,14 @@ def test_blocks_axes_and_what_does_not_fit():
     assert dynamic_quantize_linear(np.zeros((2, 3), np.float32))[1].tolist() == [[1.0], [1.0]]
 
 
+_TENSOR = {
+    "int4": TensorProto.INT4,
+    "uint4": TensorProto.UINT4,
+    "int8": TensorProto.INT8,
+    "uint8": TensorProto.UINT8,
+}
+
+
 class Small(torch.nn.Module):
     """A convolution, an attention block and a classifier."""
 
@@ -449,3 +457,43 @@ def test_a_network_that_onnx_runtime_quantized(small, tmp_path, form, activation
     scheme = get_scheme("mxfp4")
     other = Arithmetic(datapath=get_datapath("mxfp4"), scheme=scheme, method=get_method())
     assert execute(graph, x, other).noise.sqnr_db < 30  # another datapath multiplies other codes
+
+
+@pytest.mark.parametrize("form", ["matmul", "gemm", "gemm_turned"])
+@pytest.mark.parametrize("kind", ["int4", "uint4", "int8", "uint8"])
+def test_weights_that_are_codes_run_as_codes(tmp_path, kind, form):
+    """Groups along k, and one scale per column; the codes stand for the very values that ONNX Runtime multiplies."""
+    r = np.random.default_rng(0)
+    k, n, block = 48, 10, 16
+    low, high = (CODE_TYPES[kind].low, CODE_TYPES[kind].high + 1)
+    x = r.standard_normal((4, 3, k) if form == "matmul" else (4, k)).astype(np.float32)
+    codes = r.integers(low, high, (k, n))
+    for blocks in (True, False):
+        scale = r.uniform(0.01, 0.1, (k // block, n) if blocks else n).astype(np.float32)
+        zero = r.integers(low, high, scale.shape)
+        turned = form == "gemm_turned"
+        constants = {"w": codes.T if turned else codes, "z": zero.T if turned else zero}
+        narrow = helper.tensor_dtype_to_np_dtype(_TENSOR[kind])
+        constants = {key: value.astype(narrow) for key, value in constants.items()}
+        constants["s"] = scale.T.copy() if turned else scale
+        axis = (0, 1)[blocks] if turned else (1, 0)[blocks]
+        more = {"block_size": block} if blocks else {}
+        product = (
+            helper.make_node("MatMul", ["x", "d"], ["y"])
+            if form == "matmul"
+            else helper.make_node("Gemm", ["x", "d"], ["y"], transB=int(turned))
+        )
+        nodes = [helper.make_node("DequantizeLinear", ["w", "s", "z"], ["d"], axis=axis, **more), product]
+        path = save(tmp_path, nodes, {"x": x}, constants)
+        graph = import_module(load_onnx(path), x)
+        ((name, stored),) = graph.stored.items()
+        np.testing.assert_array_equal(stored.operand.dequantize()[0].astype(np.float32), graph.constants[name])
+        assert stored.operand.group_size == (block if blocks else None)
+        np.testing.assert_allclose(run_float(graph, x), runtime(path, {"x": x}), rtol=1e-5, atol=1e-4)
+        if kind in ("int4", "uint4"):
+            datapath = get_datapath("w4a16_mixpe")
+            scheme = get_scheme(datapath.scheme)
+            arithmetic = Arithmetic(datapath=datapath, scheme=scheme, method=get_method(), stored=graph.stored)
+            result = execute(graph, x, arithmetic)
+            assert result.steps[-1].weight.group_size == (block if blocks else None)
+            assert result.noise.sqnr_db > 55  # only the activations' fp16 is lost

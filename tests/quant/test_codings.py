@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from simhw.catalog import get_method, get_scheme
-from simhw.executor import fit_group
 from simhw.gemm.operand import Storage
 from simhw.pes.figna import align
 from simhw.pes.olive_pair import decode_pair
+from simhw.products import fit_group
 from simhw.quant.outlier_victim import load, prune_victims, store
 
 METHOD = get_method()

@@ -19,6 +19,8 @@ from simhw.graph.base import Array, Node, Ref, inputs_of
 BYTES = ("int8", "uint8")
 _KEEPS_CODES = ("view", "flatten", "transpose", "permute", "unsqueeze", "squeeze", "expand", "slice", "select", "same")
 """Operators whose result has the type of the first argument."""
+TRANSPOSITIONS = ("transpose", "permute", "reverse_axes")
+"""Operators that turn a matrix."""
 _PRODUCTS = {"linear": "coded_linear", "matmul": "coded_matmul", "conv2d": "coded_conv2d"}
 _CODED = tuple(_PRODUCTS.values())
 
@@ -99,7 +101,7 @@ class _Joiner:
             found = self._dequantized(argument, 1)
             return None if found is None else replace(found, codes=self._turned(found.codes))
         turned = self.by_name.get(argument.name)
-        if node.operator == "linear" and turned is not None and turned.operator in ("transpose", "t", "permute"):
+        if node.operator == "linear" and turned is not None and turned.operator in TRANSPOSITIONS:
             found = self._dequantized(turned.args[0], 1)
             return None if found is None else replace(found, codes=self._turned(found.codes))
         return self._dequantized(argument, 0)
@@ -109,7 +111,7 @@ class _Joiner:
         node = self.by_name.get(argument.name) if isinstance(argument, Ref) else None
         if node is None or node.operator != "dequantize_linear":
             return None
-        codes, scale, zero, along, block = (*node.args, None, 1, 0)[:5] if len(node.args) < 5 else node.args
+        codes, scale, zero, along, block, _ = node.args
         if block or self._type(codes) not in BYTES or self._size(scale) is None:
             return None
         if axis is None:

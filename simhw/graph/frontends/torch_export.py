@@ -34,6 +34,7 @@ from simhw.graph.frontends.rewrite import (
     remove_dead,
     split_attention,
 )
+from simhw.graph.frontends.stored import stored_weights
 from simhw.graph.ops import by_aten
 
 
@@ -161,7 +162,7 @@ def _convert(program: Any) -> Graph:
                 raise InputError(f"operator {node.target} ({_place(node)}) {reason}")
             nodes.append(_node(node, operator))
     nodes = fold_constants(nodes, constants, keep=("dequantize_linear", *_COMPOSITE.values(), *RECURRENT.values()))
-    nodes = join_codes(nodes, constants, outputs)
+    nodes = before = join_codes(nodes, constants, outputs)
     nodes = fold_constants(fuse_rms_norm(split_recurrent(split_attention(nodes))), constants)
     nodes = products_with_constants(drop_blanks(nodes, constants), constants)
     if outputs[0] in constants:
@@ -174,6 +175,7 @@ def _convert(program: Any) -> Graph:
         nodes=tuple(label_nodes(nodes)),
         outputs=outputs,
         constants={name: array for name, array in constants.items() if name in used},
+        stored=stored_weights(before, nodes, constants),
     )
 
 

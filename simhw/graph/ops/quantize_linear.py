@@ -133,8 +133,18 @@ def quantize_linear(
     return np.where(shifted > kind.low, np.minimum(shifted, kind.high), kind.low).astype(kind.holds)
 
 
-def dequantize_linear(x: Array, scale: Any, zero_point: Any = None, axis: int = 1, block_size: int = 0) -> FloatArray:
-    """Return the values that codes stand for: ``(x - zero_point) * scale``, the difference exact."""
+def dequantize_linear(
+    x: Array,
+    scale: Any,
+    zero_point: Any = None,
+    axis: int = 1,
+    block_size: int = 0,
+    of: str = "",  # noqa: ARG001
+) -> FloatArray:
+    """Return the values that codes stand for: ``(x - zero_point) * scale``, the difference exact.
+
+    ``of`` is the type of constant codes, which the array that carries them does not tell.
+    """
     codes = np.asarray(x)
     factor = spread(np.asarray(scale, np.float32), codes.shape, axis, block_size)
     if codes.dtype.kind != "f":

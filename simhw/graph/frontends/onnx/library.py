@@ -52,9 +52,11 @@ def _(
 
 
 @torch.library.custom_op("simhw::dequantize_linear", mutates_args=())
-def dequantize_linear(x: Tensor, scale: Tensor, zero_point: Tensor | None, axis: int, block_size: int) -> Tensor:
+def dequantize_linear(
+    x: Tensor, scale: Tensor, zero_point: Tensor | None, axis: int, block_size: int, of: str
+) -> Tensor:
     """DequantizeLinear, see :mod:`simhw.graph.ops.quantize_linear`."""
-    result: Tensor = _reference("dequantize_linear", x, scale, zero_point, axis, block_size)
+    result: Tensor = _reference("dequantize_linear", x, scale, zero_point, axis, block_size, of)
     return result
 
 
@@ -65,6 +67,7 @@ def _(
     zero_point: Tensor | None,  # noqa: ARG001
     axis: int,  # noqa: ARG001
     block_size: int,  # noqa: ARG001
+    of: str,  # noqa: ARG001
 ) -> Tensor:
     return torch.empty_like(x, dtype=torch.float32)
 

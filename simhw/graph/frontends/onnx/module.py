@@ -148,7 +148,8 @@ class OnnxNode(nn.Module):
         self.file = Path(file.path).name
         domain = "" if node.domain in _OWN_DOMAINS else f"{node.domain}."
         self.operator = f"{domain}{node.op_type}"
-        self.context = Context(opset=file.opset, outputs=len(node.output))
+        types = tuple(file.constants[name].dtype.name if name in file.constants else "" for name in node.input)
+        self.context = Context(opset=file.opset, outputs=len(node.output), types=types)
         self.attributes = _attributes(node, file.path)
         self.function = functions().get(self.operator)
 

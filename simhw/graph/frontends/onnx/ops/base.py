@@ -12,7 +12,9 @@ class Context:
     Attributes:
         opset: version of ONNX's own operators that the file states.
         outputs: how many outputs the node has.
+        types: of each input that is an initializer, ONNX's type in lower case; else empty.
     """
 
     opset: int
     outputs: int
+    types: tuple[str, ...] = ()

@@ -59,7 +59,7 @@ def quantize(
 
 
 def dequantize(
-    _: Context,
+    context: Context,
     x: Value,
     scale: Value,
     zero: Value = None,
@@ -68,7 +68,8 @@ def dequantize(
     output_dtype: int = 0,  # noqa: ARG001
 ) -> Any:
     """DequantizeLinear."""
-    return library.dequantize_linear(tensor(x), tensor(scale), _maybe(zero), axis, block_size)
+    of = context.types[0] if context.types else ""
+    return library.dequantize_linear(tensor(x), tensor(scale), _maybe(zero), axis, block_size, of)
 
 
 def dynamic_quantize(_: Context, x: Value) -> Any:
