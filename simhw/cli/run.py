@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     "models",
     multiple=True,
     metavar="NAME|PATH",
-    help="Network (repeatable), or a Hugging Face folder, a .gguf file, or module.py:factory, whose code is run. "
+    help="Network (repeatable), or an .onnx file, a Hugging Face folder, a .gguf file, or module.py:factory, whose "
+    "code is run. "
     "[default: shipped ones]",
 )
 @click.option("--data", metavar="FILE", help="Of a model's file: .txt, or .npz with inputs and, if known, targets.")
