@@ -143,8 +143,12 @@ def _by_windows(
             rows_per_tensor=windows.pixels,
             static=static,
         )
-        if a.row_scale is not None:  # one for all windows of a group of an image
-            results.scale(image, np.ascontiguousarray(a.row_scale[:, :: windows.pixels].T))
         totals = total_sums(a, b, arithmetic.datapath, chain=arithmetic.chain, minimum=weights.minimum)
+        if a.row_scale is not None:
+            scales = a.row_scale.reshape(windows.groups, -1, windows.pixels)
+            if np.all(scales == scales[:, :, :1]):  # one for all windows of a group of an image
+                results.scale(image, np.ascontiguousarray(scales[:, :, 0].T))
+            elif stored is None:  # several within an image, as Tender has them: the same product, one step earlier
+                totals = replace(totals, sums=totals.to_float32() * a.row_scale[:, :, None], unit=0)
         results.add(totals, a, image)
     return results.product(), Storage.of(a)

@@ -14,15 +14,12 @@ from simhw.errors import InputError
 from simhw.execution import Arithmetic, Execution, Observer, Step
 from simhw.graph.base import Array, Convolution, FloatArray, Graph, Kind, Matmul, Node, columns, inputs_of, resolve
 from simhw.graph.ops import operators
-from simhw.noise import Noise
+from simhw.noise import Noise, leading
 from simhw.products import Products, step_is_attention
 from simhw.quantize import check_finite
-from simhw.query_blocks import run_in_blocks, spans
+from simhw.query_blocks import SCORES, run_in_blocks, spans
 from simhw.sfu import SpecialFunctionUnit
 from simhw.unit_choice import apply_unit
-
-LONGEST_CACHED = 1024
-"""Tokens of a sequence whose attention scores may be there all at once, as the cache has them."""
 
 
 def run_float(graph: Graph, inputs: Array, observe: Callable[[Node, list[Any], Any], None] | None = None) -> FloatArray:
@@ -110,8 +107,9 @@ class Executor:
         noise = Noise()
         batch = 1 if self.graph.one_sample else batch
         for start in range(0, len(inputs), batch):
-            run = self._batch if self.cache is None or self._is_long(inputs) else self._cached_batch
-            output, reference = run(inputs[start : start + batch], progress)
+            some = inputs[start : start + batch]
+            whole = self.cache is not None and not self._comes_in_parts(len(some))
+            output, reference = (self._cached_batch if whole else self._batch)(some, progress)
             outputs.append(output)
             if reference is not None:
                 references.append(reference)
@@ -145,10 +143,10 @@ class Executor:
         reference = None if expected is None else np.asarray(expected[name], np.float32)
         return np.asarray(actual[name], np.float32), reference
 
-    def _is_long(self, inputs: Array) -> bool:
-        """Whether sequences are so long that an attention runs some queries at a time, which the cache does not."""
-        tokens = inputs.shape[1] if inputs.dtype.kind in "iu" and inputs.ndim == 2 else 0
-        return tokens > LONGEST_CACHED and any(len(span.nodes) > 1 for span in self.spans)
+    def _comes_in_parts(self, samples: int) -> bool:
+        """Whether an attention runs some queries at a time, which the cache does not: it would add in another order."""
+        scores = (self.graph.scores.get(span.nodes[0].name, 0) for span in self.spans)
+        return any(samples * each > SCORES for each in scores)
 
     def _cached_batch(self, inputs: Array, progress: Callable[[int], None]) -> tuple[FloatArray, FloatArray | None]:
         """Return the outputs of a batch; only those steps run whose results are not kept."""
@@ -202,8 +200,8 @@ class Executor:
         actual[node.name] = self._step(node, actual, samples)
         if expected is not None and node.name in self.steps:
             self.steps[node.name].noise.add(
-                _leading(expected[node.name]),
-                _leading(actual[node.name]),
+                leading(expected[node.name]),
+                leading(actual[node.name]),
                 first_row=first_row,
                 more_rows=more_rows,
             )
@@ -268,11 +266,6 @@ def _on_unit(node: Node, unit: SpecialFunctionUnit, args: list[Any], kwargs: dic
         return apply_unit(unit, args, kwargs)
     except InputError as error:
         raise InputError(f"step {node.label}: {error}") from error
-
-
-def _leading(value: Any) -> Any:
-    """Return the first of several results, the one that a step is measured by."""
-    return value[0] if isinstance(value, tuple) else value
 
 
 def _joined(batches: list[FloatArray]) -> FloatArray:

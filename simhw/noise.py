@@ -55,3 +55,8 @@ class Noise:
         if self.error == 0:
             return math.inf
         return 10 * math.log10(self.signal / self.error) if self.signal else -math.inf
+
+
+def leading(value: Any) -> Any:
+    """Return the first of several results, the one that a step is measured by."""
+    return value[0] if isinstance(value, tuple) else value

@@ -204,3 +204,16 @@ OTHER_SCHEMES = (
 def test_zero_points_and_other_ranges(case: Case, activation: OperandScheme):
     chosen = arithmetic("w8a8_int8")
     same(case, replace(chosen, scheme=replace(chosen.scheme, activation=activation)))
+
+
+@pytest.mark.parametrize("name", ["tender", "tender_w8a8"])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_several_scales_within_an_image(name, groups):
+    """Tender has a scale for every 256 windows; images of more than that have several."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, 4, 20, 21)).astype(np.float32) * np.linspace(0.1, 4, 20, dtype=np.float32)[:, None]
+    weight = rng.standard_normal((4, 4 // groups, 3, 3)).astype(np.float32)
+    bias = rng.standard_normal(4).astype(np.float32)
+    case = Case(x=x, weight=weight, bias=bias, window={"padding": (1, 1), "groups": groups})
+    chosen = arithmetic(name)
+    np.testing.assert_array_equal(case.run(chosen, whole=False)[0], case.run(chosen, whole=True)[0])

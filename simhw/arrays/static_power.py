@@ -107,11 +107,17 @@ def _count(dequantizers: Dequantizers | int, rows: int, columns: int) -> int:
             return dequantizers
 
 
+SLOWEST_MHZ = 1e-6
+"""One cycle per second."""
+
+
 def check_clock(clock_mhz: float) -> None:
     """Refuse a frequency that is not positive.
 
     Raises:
         InputError: it is so.
     """
-    if isinstance(clock_mhz, bool) or not 0 < clock_mhz < math.inf:
-        raise InputError(f"clock is {clock_mhz!r} MHz, must be greater than 0; give a frequency such as 500")
+    if isinstance(clock_mhz, bool) or not SLOWEST_MHZ <= clock_mhz < math.inf:
+        raise InputError(
+            f"clock is {clock_mhz!r} MHz, must be greater than 0 (at least {SLOWEST_MHZ:g}); give one, as 500"
+        )

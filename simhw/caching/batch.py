@@ -21,7 +21,7 @@ from simhw.caching.settings import settings_of, shared_settings
 from simhw.caching.store import Store
 from simhw.execution import Arithmetic, Step
 from simhw.graph.base import Array, Graph, Node, Ref, inputs_of
-from simhw.noise import Noise
+from simhw.noise import Noise, leading
 
 READ_BYTES_PER_S = 25e6
 """Half of what writing, reading and checking an entry manages: a value that takes less processor time to compute, with
@@ -236,7 +236,7 @@ class _Batch:
                 self._put(key, pack_step(part))
         if compared is None and self.expected is not None:
             compared = Noise()
-            compared.add(values[0][node.name], values[1][node.name])
+            compared.add(*(leading(held[node.name]) for held in values))
             key = self._noise_key(node)
             if key is not None:
                 self._put(key, pack_noise(compared))

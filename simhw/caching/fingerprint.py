@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simhw.sfu import SpecialFunctionUnit, get_unit
+from simhw.sfu import SpecialFunctionUnit, get_unit, unit_names
 
 Digest = bytes
 """SHA-256: 32 bytes, and the one such hash that processors have instructions for."""
 _OWN = "simhw"
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_THREADS = ("OPENBLAS_CORETYPE", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 class UnknownContentError(Exception):
@@ -71,7 +71,7 @@ class Fingerprints:
         elif isinstance(value, (np.ndarray, np.generic)):
             self._add(found, self.of_array(value) if isinstance(value, np.ndarray) else array_digest(np.asarray(value)))
         elif isinstance(value, SpecialFunctionUnit):
-            if get_unit(value.name) is not value:
+            if value.name not in unit_names() or get_unit(value.name) is not value:
                 raise UnknownContentError(value.name)
             self._add(found, ("unit", value.name))
         elif kind.__module__ == "torch":  # dtypes, devices and memory formats among a step's arguments
@@ -95,10 +95,10 @@ class Fingerprints:
 
 
 def array_digest(array: NDArray[Any]) -> Digest:
-    """Return the digest of an array's dtype, shape and values."""
+    """Return the digest of an array's dtype, shape, layout and values: NumPy adds along the layout."""
     if array.dtype.hasobject:
         raise UnknownContentError("an array of objects")
-    found = hashlib.sha256(f"{array.dtype.str} {array.shape}:".encode())
+    found = hashlib.sha256(f"{array.dtype.str} {array.shape} {array.strides}:".encode())
     found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return found.digest()
 

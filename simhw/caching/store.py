@@ -21,6 +21,12 @@ from simhw.errors import InputError
 FILE = "layers.sqlite"
 DEFAULT_BYTES = 2 << 30
 _WAIT_S = 10.0
+_LARGEST = 900_000_000
+"""Bytes of one entry, below SQLite's limit of 1e9."""
+_DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What a damaged file raises; its messages need not be text."""
+_OTHER = (sqlite3.OperationalError, sqlite3.ProgrammingError, sqlite3.DataError)
+"""What says nothing about the file."""
 _BUFFERED = 32 << 20
 _LOWERED = 0.8
 """Part of the size that stays when the oldest entries go."""
@@ -73,6 +79,7 @@ class Store:
         self._used: set[bytes] = set()
         self._size = 0
         self._connection: sqlite3.Connection | None = None
+        self._inode: int | None = None
         self._open()
 
     def get(self, key: bytes) -> bytes | None:
@@ -96,7 +103,7 @@ class Store:
 
     def put(self, key: bytes, body: bytes) -> None:
         """Keep ``body`` under ``key``, unless it is larger than a tenth of all."""
-        if self.trouble is not None or len(body) > self.limit // 10:
+        if self.trouble is not None or len(body) > min(self.limit // 10, _LARGEST):
             return
         self._waiting[key] = body
         self._waiting_bytes += len(body)
@@ -149,14 +156,17 @@ class Store:
         for attempt in range(2):
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._connection = sqlite3.connect(self.path, timeout=_WAIT_S, isolation_level=None)
+                self._connection = sqlite3.connect(
+                    self.path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False
+                )
                 self._connection.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; {_TABLE}")
                 self._size = self._connection.execute(_TOTAL).fetchone()[0]
+                self._inode = os.stat(self.path).st_ino
                 return
-            except (OSError, sqlite3.OperationalError) as error:  # locked, full, read-only, no such folder
+            except (OSError, *_OTHER) as error:  # locked, full, read-only, no such folder
                 self._give_up(error)
                 return
-            except sqlite3.DatabaseError as error:  # no database, or a damaged one
+            except _DAMAGE as error:  # no database, or a damaged one
                 self._put_aside()
                 if attempt:
                     self._give_up(error)
@@ -167,9 +177,9 @@ class Store:
         try:
             found: tuple[object, ...] | None = self._connection.execute(query, arguments).fetchone()
             return found
-        except sqlite3.OperationalError as error:
+        except _OTHER as error:
             self._give_up(error)
-        except sqlite3.DatabaseError:
+        except _DAMAGE:
             self._put_aside()
             self._open()
         return None
@@ -182,9 +192,9 @@ class Store:
             for statement, rows in statements:
                 self._connection.executemany(statement, rows)
             self._connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
+        except _OTHER as error:
             self._give_up(error)
-        except sqlite3.DatabaseError:
+        except _DAMAGE:
             self._put_aside()
             self._open()
 
@@ -210,8 +220,11 @@ class Store:
             self._connection = None
 
     def _put_aside(self) -> None:
-        """Move a damaged file out of the way, over an earlier one of that kind."""
+        """Move a damaged file out of the way, over an earlier one of that kind; not what another process put there."""
         self._disconnect()
+        with contextlib.suppress(OSError):
+            if self._inode not in (None, os.stat(self.path).st_ino):
+                return
         with contextlib.suppress(OSError):
             os.replace(self.path, self.path.with_suffix(".damaged"))
         for suffix in ("-wal", "-shm"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import sys
@@ -163,6 +164,10 @@ def _cache(wanted: bool, gigabytes: float) -> Iterator[Store | None]:
         return
     from simhw.caching import Store
     from simhw.cli.cache import folder
+    from simhw.errors import InputError
+
+    if not math.isfinite(gigabytes):
+        raise InputError(f"cache size is {gigabytes} GB, must be a finite number; give a size such as 2")
 
     store = Store(folder(), limit=int(gigabytes * 1e9))
     try:

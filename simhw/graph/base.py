@@ -59,6 +59,7 @@ class Graph:
         outputs: names of the returned values.
         constants: weights and buffers by name.
         stored: weights that the file stores as codes, by the name of the constant with their values.
+        scores: of each attention, by its first step: scores of one sample; beyond any bound where lengths vary.
         one_sample: whether it holds for one sample at a time only.
     """
 
@@ -67,6 +68,7 @@ class Graph:
     outputs: tuple[str, ...]
     constants: Mapping[str, Array]
     stored: Mapping[str, StoredWeight] = field(default_factory=dict)
+    scores: Mapping[str, float] = field(default_factory=dict)
     one_sample: bool = False
 
 

@@ -97,5 +97,7 @@ def test_both_commands_have_one_machine(pe: str):
 def test_what_a_machine_refuses():
     with pytest.raises(InputError, match="clock is -1 MHz, must be greater than 0"):
         Machine(clock_mhz=-1)
+    with pytest.raises(InputError, match=r"clock is 1e-310 MHz"):  # energies would be infinite
+        Machine(clock_mhz=1e-310)
     with pytest.raises(InputError, match="dram is 'hbm9', which is not known"):
         replace(Machine(), dram="hbm9").static_power(get_pe("int8_mac"), 32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from dataclasses import asdict, fields, replace
 from functools import cache
@@ -20,15 +21,16 @@ from simhw.accumulators import Exact
 from simhw.caching import Store
 from simhw.caching.batch import StepCache
 from simhw.caching.entries import pack, unpack
-from simhw.caching.fingerprint import Fingerprints, UnknownContentError
+from simhw.caching.fingerprint import Fingerprints, UnknownContentError, surroundings
 from simhw.calibration import calibrate
 from simhw.catalog import get_method, get_scheme
 from simhw.execution import Arithmetic, Execution, Step
 from simhw.executor import execute
 from simhw.experiment import Experiment, run_experiment
 from simhw.gemm.datapaths import get_datapath
-from simhw.graph.base import Graph
+from simhw.graph.base import Graph, Node, Ref
 from simhw.graph.frontends.torch_export import import_module
+from simhw.sfu import get_unit
 from simhw.unit_choice import choose_units
 
 ALWAYS = float("inf")
@@ -282,3 +284,56 @@ def test_fingerprints_tell_types_shapes_and_nests_apart():
         prints.of(object())
     with pytest.raises(UnknownContentError):
         prints.of(np.array([object()]))
+
+
+def test_steps_with_several_results(tmp_path: Path):
+    """What a step is measured by is the first of them, with the cache as without."""
+    nodes = (
+        Node(name="d", operator="dynamic_quantize_linear", args=(Ref("x"),), label="d"),
+        Node(name="q", operator="item", args=(Ref("d"), 0), label="q"),
+        Node(name="y", operator="multiply", args=(Ref("q"), 2.0), label="y"),
+    )
+    graph = Graph(inputs=("x",), nodes=nodes, outputs=("y",), constants={})
+    x = np.random.default_rng(0).standard_normal((3, 5)).astype(np.float32)
+    record = get_datapath("w8a8_int8")
+    chosen = Arithmetic(datapath=record, scheme=get_scheme(record.scheme), method=get_method())
+    plain = execute(graph, x, chosen)
+    store = Store(tmp_path)
+    for _ in range(2):
+        cached = execute(graph, x, chosen, cache=StepCache(store=store))
+        np.testing.assert_array_equal(cached.outputs, plain.outputs)
+    store.close()
+
+
+def test_what_a_digest_tells_apart(monkeypatch: pytest.MonkeyPatch):
+    """The layout of an array, along which NumPy adds, and BLAS's kernel; a unit of nobody's."""
+    x = np.arange(12.0).reshape(3, 4)
+    prints = Fingerprints()
+    assert prints.of_array(x) != prints.of_array(np.asfortranarray(x))
+    assert prints.of_array(x) == prints.of_array(x.copy())
+    before = surroundings()
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott" if os.environ.get("OPENBLAS_CORETYPE") != "Prescott" else "")
+    assert surroundings() != before
+    own = replace(get_unit("softmax_ibert"), name="my_softmax")
+    with pytest.raises(UnknownContentError):
+        prints.of(own)
+
+
+def test_attention_that_comes_in_parts_is_not_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Its sums come in another order: with the cache the rows are those without it."""
+
+    class Attention(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return nn.functional.scaled_dot_product_attention(x, x, x)
+
+    x = np.random.default_rng(0).standard_normal((2, 2, 9, 4)).astype(np.float32)
+    graph = import_module(Attention(), x)
+    assert list(graph.scores.values()) == [2 * 9 * 9]
+    record = get_datapath("w8a8_int8")
+    chosen = Arithmetic(datapath=record, scheme=get_scheme(record.scheme), method=get_method())
+    for most in (2 * 2 * 9 * 9, 2 * 2 * 9 * 9 - 1):
+        monkeypatch.setattr("simhw.executor.SCORES", most)
+        store = Store(tmp_path / str(most))
+        execute(graph, x, chosen, cache=StepCache(store=store))
+        assert (store.usage().entries > 0) == (most == 2 * 2 * 9 * 9)
+        store.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -162,3 +163,54 @@ def test_two_processes_at_once(tmp_path: Path):
         process.join(60)
     assert [process.exitcode for process in both] == [0, 0]
     assert Store(tmp_path).usage().entries > 0
+
+
+def test_messages_of_sqlite_that_are_no_text(tmp_path: Path):
+    """A damaged schema is quoted in the error, whose bytes need not be UTF-8: entries are lost, nothing is raised."""
+    store = Store(tmp_path)
+    store.put(KEYS[0], b"contents")
+    store.close()
+    sound = store.path.read_bytes()
+    for place in range(4096 - 400, 4096):
+        store.path.write_bytes(sound[:place] + b"\xb6" + sound[place + 1 :])
+        damaged = Store(tmp_path)
+        assert damaged.get(KEYS[0]) in (None, b"contents")
+        damaged.clear()
+        damaged.close()
+
+
+def test_another_thread_is_no_damage(tmp_path: Path):
+    store = Store(tmp_path)
+    store.put(KEYS[0], b"contents")
+    store.flush()
+    found: list[bytes | None] = []
+    reader = threading.Thread(target=lambda: found.append(store.get(KEYS[0])))
+    reader.start()
+    reader.join()
+    assert found == [b"contents"]
+    assert not (tmp_path / "layers.damaged").exists()
+    store.close()
+
+
+def test_an_entry_too_large_for_sqlite_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("simhw.caching.store._LARGEST", 10)
+    store = Store(tmp_path, limit=1 << 20)
+    store.put(KEYS[0], b"eleven bytes")
+    store.put(KEYS[1], b"ten")
+    assert (store.get(KEYS[0]), store.get(KEYS[1])) == (None, b"ten")
+    store.close()
+
+
+def test_a_file_that_another_process_put_there_stays(tmp_path: Path):
+    """One finds damage and makes a new file; the other, still on the old one, must not put the new one aside."""
+    old = Store(tmp_path)
+    store_of_another = Store(tmp_path)
+    store_of_another._put_aside()
+    store_of_another._open()
+    store_of_another.put(KEYS[0], b"new")
+    store_of_another.close()
+    old._put_aside()
+    old.close()
+    fresh = Store(tmp_path)
+    assert fresh.get(KEYS[0]) == b"new"
+    fresh.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import io
 import logging
+import math
 import traceback
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
@@ -131,6 +132,7 @@ def _convert(program: Any) -> Graph:
     known = by_aten()
     samples = Samples.of_shape(input_shapes(program)[0])
     nodes: list[Node] = []
+    scores: dict[str, float] = {}
     inputs: list[str] = []
     outputs: tuple[str, ...] = ()
     for node in program.graph.nodes:
@@ -161,6 +163,8 @@ def _convert(program: Any) -> Graph:
             if reason is not None:
                 raise InputError(f"operator {node.target} ({_place(node)}) {reason}")
             nodes.append(_node(node, operator))
+            if operator == "attention":
+                scores[f"{node.name}_scores"] = _scores(node)
     nodes = fold_constants(nodes, constants, keep=("dequantize_linear", *_COMPOSITE.values(), *RECURRENT.values()))
     nodes = before = join_codes(nodes, constants, outputs)
     nodes = fold_constants(fuse_rms_norm(split_recurrent(split_attention(nodes))), constants)
@@ -176,7 +180,15 @@ def _convert(program: Any) -> Graph:
         outputs=outputs,
         constants={name: array for name, array in constants.items() if name in used},
         stored=stored_weights(before, nodes, constants),
+        scores=scores,
     )
+
+
+def _scores(node: fx.Node) -> float:
+    """Return the scores of one sample of an attention."""
+    query, key = (operand.meta["val"].shape for operand in node.args[:2])  # type: ignore[union-attr]
+    lengths = (*query[1:-1], key[-2])
+    return float(math.prod(lengths)) if all(isinstance(length, int) for length in lengths) else math.inf
 
 
 def _node(node: fx.Node, operator: str) -> Node:
