@@ -17,6 +17,7 @@ from simhw.graph.base import Kind
 from simhw.graph.ops import (
     activations_more,
     arrange,
+    coded,
     comparisons,
     convolutions,
     create,
@@ -25,6 +26,7 @@ from simhw.graph.ops import (
     image,
     matmul,
     operators,
+    quantize_linear,
     reductions,
 )
 
@@ -292,6 +294,7 @@ ORACLES: dict[str, Oracle] = {
 ELSEWHERE = (
     activations_more,
     arrange,
+    coded,  # against ONNX Runtime
     comparisons,
     convolutions,
     create,
@@ -299,6 +302,7 @@ ELSEWHERE = (
     functions,
     image,
     matmul,
+    quantize_linear,  # against ONNX Runtime
     reductions,
 )
 

@@ -15,12 +15,25 @@ from typing import Any
 import numpy as np
 
 from simhw.graph.base import Array, Node, Ref, inputs_of
+from simhw.graph.frontends.rewrite import TURNED
 
 BYTES = ("int8", "uint8")
-_KEEPS_CODES = ("view", "flatten", "transpose", "permute", "unsqueeze", "squeeze", "expand", "slice", "select", "same")
+_KEEPS_CODES = (
+    *(
+        "view",
+        "flatten",
+        "unflatten",
+        "transpose",
+        "permute",
+        "reverse_axes",
+        "unsqueeze",
+        "squeeze",
+        "expand",
+        "slice",
+    ),
+    *("select", "index_select", "gather", "pad", "repeat", "pixel_shuffle", "same", "max_pool", "max_pool1d", "relu"),
+)
 """Operators whose result has the type of the first argument."""
-TRANSPOSITIONS = ("transpose", "permute", "reverse_axes")
-"""Operators that turn a matrix."""
 _PRODUCTS = {"linear": "coded_linear", "matmul": "coded_matmul", "conv2d": "coded_conv2d"}
 _CODED = tuple(_PRODUCTS.values())
 
@@ -101,7 +114,7 @@ class _Joiner:
             found = self._dequantized(argument, 1)
             return None if found is None else replace(found, codes=self._turned(found.codes))
         turned = self.by_name.get(argument.name)
-        if node.operator == "linear" and turned is not None and turned.operator in TRANSPOSITIONS:
+        if node.operator == "linear" and turned is not None and exchanges_axes(turned):
             found = self._dequantized(turned.args[0], 1)
             return None if found is None else replace(found, codes=self._turned(found.codes))
         return self._dequantized(argument, 0)
@@ -133,10 +146,23 @@ class _Joiner:
             source = self.by_name.get(bias.name)
             if source is None or source.operator != "dequantize_linear" or self._type(source.args[0]) != "int32":
                 return None
+            if not self._fits(source, coded):
+                return None
             bias = source.args[0]
         _, scale, zero, _, _, to = end.args[:6]
         args = (*coded.args[:6], bias, scale, zero, to)
         return replace(coded, name=end.name, args=args)
+
+    def _fits(self, bias: Node, coded: Node) -> bool:
+        """Whether codes of a bias have the scale of the sums and no zero point."""
+        scale, zero = (*bias.args, None)[1:3]
+        given, x, w = (self.constants.get(value.name) for value in (scale, coded.args[1], coded.args[4]))
+        if given is None or x is None or w is None:
+            return False
+        if zero is not None and (self._size(zero) is None or self.constants[zero.name].any()):
+            return False
+        wanted = (x * w).reshape(-1)
+        return given.size in (1, wanted.size) and bool(np.allclose(given.reshape(-1), wanted, rtol=1e-5, atol=0))
 
     def _weighted(self, node: Node) -> Node:
         """Return a product with a constant matrix of codes as a layer."""
@@ -144,7 +170,7 @@ class _Joiner:
         return replace(node, operator="coded_linear", args=args)
 
     def _turned(self, codes: Ref) -> Ref:
-        name = f"{codes.name}_turned"
+        name = f"{codes.name}{TURNED}"
         self.constants[name] = np.ascontiguousarray(self.constants[codes.name].T)
         return Ref(name)
 
@@ -175,6 +201,13 @@ class _Joiner:
         if node.operator in _CODED and node.args[7] is not None:
             return str(node.args[9])
         return self._type(node.args[0]) if node.operator in _KEEPS_CODES else None
+
+
+def exchanges_axes(node: Node) -> bool:
+    """Whether a node exchanges the two axes of a matrix."""
+    if node.operator == "permute":
+        return [axis % 2 for axis in node.args[1]] == [1, 0]
+    return node.operator in ("transpose", "reverse_axes")
 
 
 def _arguments(x: _Coded, w: _Coded, bias: Any) -> tuple[Any, ...]:

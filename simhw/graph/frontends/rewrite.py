@@ -14,6 +14,9 @@ from simhw.graph.base import Array, Node, Ref, inputs_of, references, resolve
 from simhw.graph.ops import operators
 from simhw.graph.ops.attention import visible
 
+TURNED = ".turned"
+"""Behind the name of a constant that was turned; no name of PyTorch's has a dot."""
+
 
 def place(name: str, module: str, source: str) -> str:
     """Return where a step stands, for messages."""
@@ -72,7 +75,7 @@ def _is_vector(value: object, constants: Mapping[str, Array]) -> bool:
 
 def _turned(value: Ref, constants: dict[str, Array]) -> Ref:
     """Return the constant ``(k, n)`` as a weight ``(n, k)``."""
-    name = f"{value.name}_turned"
+    name = f"{value.name}{TURNED}"
     constants[name] = np.ascontiguousarray(constants[value.name].T)
     return Ref(name)
 

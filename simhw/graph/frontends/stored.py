@@ -11,11 +11,11 @@ from simhw.errors import InputError
 from simhw.formats import IntegerFormat, get_element_format
 from simhw.gemm.operand import Operand
 from simhw.graph.base import Array, Node, Ref
-from simhw.graph.frontends.codes import TRANSPOSITIONS
+from simhw.graph.frontends.codes import exchanges_axes
+from simhw.graph.frontends.rewrite import TURNED
 from simhw.graph.network import StoredWeight
 
 TYPES = ("int8", "uint8", "int4", "uint4", "int2", "uint2")
-_TURNED = "_turned"
 
 
 def stored_weights(
@@ -34,9 +34,9 @@ def stored_weights(
         if node.operator != "linear" or not isinstance(node.args[1], Ref):
             continue
         name = node.args[1].name
-        turned = name.endswith(_TURNED)
-        source = by_name.get(name.removesuffix(_TURNED) if turned else name)
-        if source is not None and source.operator in TRANSPOSITIONS:
+        turned = name.endswith(TURNED)
+        source = by_name.get(name.removesuffix(TURNED) if turned else name)
+        if source is not None and exchanges_axes(source):
             turned, source = not turned, by_name.get(source.args[0].name)
         if source is not None and source.operator == "dequantize_linear":
             operand = _operand(source, turned, constants)

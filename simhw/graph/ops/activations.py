@@ -16,7 +16,7 @@ _SIGMOID = VectorWork(adds=8, multiplies=8)
 
 def relu(x: FloatArray) -> FloatArray:
     """Return ``max(x, 0)``."""
-    return np.maximum(x, np.float32(0))
+    return np.maximum(x, x.dtype.type(0))
 
 
 def hardtanh(x: FloatArray, min_val: float = -1.0, max_val: float = 1.0) -> FloatArray:

@@ -20,7 +20,9 @@ def _kind(dtype: Any, usual: type[np.generic]) -> type[np.generic]:
     name = str(dtype).removeprefix("torch.")
     if name == "bool":
         return np.bool_
-    return np.float32 if "float" in name else np.int64
+    if "float" in name:
+        return np.float32
+    return np.dtype(name).type if name in ("int8", "uint8", "int16", "int32") else np.int64
 
 
 def full(size: Sequence[int], value: Any, dtype: Any = None, **_: Any) -> Array:

@@ -39,7 +39,8 @@ def max_pool(
     """Return the largest value of each window."""
     if ceil_mode or tuple(dilation) not in ((1, 1), (1,)):
         raise InputError("max pooling with ceil_mode or dilation is not supported; use floor mode without dilation")
-    return np.asarray(_windows(x, kernel_size, stride, padding, -np.inf).max(axis=(-2, -1)), np.float32)
+    lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype.name).min
+    return np.asarray(_windows(x, kernel_size, stride, padding, lowest).max(axis=(-2, -1)), x.dtype)
 
 
 def max_pool1d(x: FloatArray, kernel_size: Sequence[int], stride: Sequence[int] = (), *rest: Any) -> FloatArray:

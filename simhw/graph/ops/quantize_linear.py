@@ -150,6 +150,8 @@ def dequantize_linear(
     if codes.dtype.kind != "f":
         zero = 0 if zero_point is None else spread(zero_point, codes.shape, axis, block_size).astype(np.int32)
         codes = codes.astype(np.int32) - zero
+    elif zero_point is not None and np.any(zero_point):
+        raise InputError("codes of a float type have a zero point other than 0; check the step that made them")
     return np.asarray(codes.astype(np.float32) * factor, np.float32)
 
 

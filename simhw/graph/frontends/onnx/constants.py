@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from simhw.graph.frontends.onnx.values import Host, known
 
 LARGEST = 1 << 16
 """Elements of a result that stays with the host."""
+LARGEST_SUM = 1 << 20
+"""Elements of inputs that the reference is asked about."""
 _GROWS = {"ConstantOfShape", "Expand", "Tile", "Range", "OneHot", "EyeLike", "Resize", "Pad"}
 """Operators whose result may be far larger than their inputs."""
 
@@ -29,7 +32,9 @@ def evaluate(node: Any, inputs: Sequence[Host | None], context: Context, attribu
         return None if symbolic is None else known(symbolic(context, *inputs, **attributes))
     if node.op_type in _GROWS and _size(node, inputs) > LARGEST:
         return None
-    if node.domain not in ("", "ai.onnx") or node.op_type in _OURS:
+    if node.domain not in ("", "ai.onnx") or node.op_type in _OURS or any(a.HasField("g") for a in node.attribute):
+        return None
+    if _sum_of_sizes(inputs) > LARGEST_SUM:
         return None
     from onnx import ValueInfoProto, helper
     from onnx.reference import ReferenceEvaluator
@@ -42,7 +47,18 @@ def evaluate(node: Any, inputs: Sequence[Host | None], context: Context, attribu
         results = session.run(None, feeds)
     except Exception as error:  # of any kind, for a node of any content
         raise InputError(f"it cannot be evaluated ({error}); check the file") from error
-    return tuple(np.asarray(result) for result in results)
+    found = iter(results)
+    return tuple(np.asarray(next(found)) if name else None for name in node.output)
+
+
+def _sum_of_sizes(inputs: Sequence[Host | None]) -> int:
+    """Return the elements of all inputs, or of what they broadcast to where that is more."""
+    shapes = [value.shape for value in inputs if value is not None]
+    try:
+        together = math.prod(np.broadcast_shapes(*shapes))
+    except ValueError:
+        together = 0
+    return max(together, sum(math.prod(shape) for shape in shapes))
 
 
 def _size(node: Any, inputs: Sequence[Host | None]) -> float:
@@ -94,6 +110,10 @@ def _binary(function: Callable[[Any, Any], Any]) -> Callable[..., Host]:
     return lambda _, x, y: np.asarray(np.frompyfunc(function, 2, 1)(x, y), object)
 
 
+def _product(_: Context, x: Host, *__: Any, keepdims: int = 1, **___: Any) -> Host:
+    return np.asarray([np.prod(x)], object).reshape((1,) * keepdims * x.ndim)
+
+
 def _smaller(x: Any, y: Any) -> Any:
     found: Any = torch.sym_min(x, y)  # type: ignore[no-untyped-call]
     return found
@@ -126,6 +146,8 @@ _SYMBOLIC: Mapping[str, Callable[..., Host]] = {
     "Max": _binary(_larger),
     "Equal": _binary(lambda x, y: isinstance(x, int) and isinstance(y, int) and x == y),
     "Where": lambda _, condition, x, y: np.asarray(np.where(condition.astype(bool), x, y), object),
-    "ReduceProd": lambda _, x, *__, **___: np.asarray([np.prod(x)], object),
+    "ReduceProd": lambda _, x, *__, keepdims=1, **___: np.asarray([np.prod(x)], object).reshape(
+        (1,) * keepdims * x.ndim
+    ),
 }
 """Arithmetic on sizes: integers of at least 0, of which a symbolic one equals no known one."""

@@ -15,8 +15,14 @@ from simhw.errors import InputError
 
 OLDEST = 11
 """Opset from which files are read."""
+_DEEPEST, _MOST_NODES = 100, 1_000_000
+"""Of local functions: calls inside each other, and nodes that they become."""
 LARGEST = 1 << 34
 """Bytes of one tensor."""
+
+
+_PACKED = {"INT2": 2, "UINT2": 2, "INT4": 4, "UINT4": 4, "FLOAT4E2M1": 4}
+"""Bits of an element of the types that are packed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +62,11 @@ def read_file(path: str) -> OnnxFile:
         raise InputError(f"model file {path!r} does not exist; give an .onnx file")
     try:
         model = onnx.load(path, load_external_data=False)
-        model = inline_local_functions(model) if model.functions else model
+        if model.functions:
+            _check_functions(model)
+            model = inline_local_functions(model)
+    except InputError:
+        raise
     except Exception as error:  # a file of any content: protobuf's own error has no public home
         raise InputError(f"{path!r} cannot be read as ONNX ({_first_line(error)}); give a model file") from error
     opsets = {entry.domain: entry.version for entry in model.opset_import}
@@ -75,6 +85,27 @@ def read_file(path: str) -> OnnxFile:
     return OnnxFile(path=path, opset=opset, graph=model.graph, constants=constants, inputs=inputs, samples=samples)
 
 
+def _check_functions(model: Any) -> None:
+    """Refuse local functions that call each other in a circle or would become too many nodes."""
+    functions = {(part.domain, part.name): part.node for part in model.functions}
+    sizes: dict[tuple[str, str], int] = {}
+
+    def size(name: tuple[str, str], depth: int) -> int:
+        if depth > _DEEPEST:
+            raise InputError(f"its local functions lie {depth} deep in each other; inline them in the export")
+        if name not in sizes:
+            nodes = functions[name]
+            sizes[name] = sum(
+                size((node.domain, node.op_type), depth + 1) if (node.domain, node.op_type) in functions else 1
+                for node in nodes
+            )
+        return sizes[name]
+
+    whole = sum(size((n.domain, n.op_type), 0) for n in model.graph.node if (n.domain, n.op_type) in functions)
+    if whole > _MOST_NODES:
+        raise InputError(f"its local functions become {whole:,} nodes, more than {_MOST_NODES:,}; check the file")
+
+
 def read_tensor(tensor: Any, path: str) -> NDArray[Any]:
     """Return the values of a tensor; integers narrower than 8 bits in 8, small floats as ml_dtypes has them.
 
@@ -86,7 +117,7 @@ def read_tensor(tensor: Any, path: str) -> NDArray[Any]:
     what = f"tensor {tensor.name!r} of {path}"
     try:
         kind = helper.tensor_dtype_to_np_dtype(tensor.data_type)
-        bits = 4 if "4" in TensorProto.DataType.Name(tensor.data_type)[-4:] else None
+        bits = _PACKED.get(TensorProto.DataType.Name(tensor.data_type))
     except (KeyError, ValueError, TypeError) as error:
         raise InputError(f"{what} has an unknown type {tensor.data_type}; check the file") from error
     if any(size < 0 for size in tensor.dims) or math.prod(tensor.dims) * kind.itemsize > LARGEST:
@@ -96,7 +127,7 @@ def read_tensor(tensor: Any, path: str) -> NDArray[Any]:
     folder = ""
     if tensor.data_location == TensorProto.EXTERNAL:
         folder = str(Path(path).resolve().parent)
-        _check_external(tensor, Path(folder), count * kind.itemsize // (1 if bits is None else 2), what)
+        _check_external(tensor, Path(folder), least, what)
     elif tensor.HasField("raw_data") and len(tensor.raw_data) < least:
         raise InputError(
             f"{what} has {len(tensor.raw_data)} bytes for shape {tuple(tensor.dims)}; the file is damaged or cut off"

@@ -107,7 +107,8 @@ class OnnxSteps:
                 result = part(values[node.input[0]], values)
             else:
                 result = part(*(values[name] for name in node.input))
-            values |= dict(zip(node.output, result if isinstance(result, tuple) else (result,), strict=False))
+            results = result if isinstance(result, tuple) else (result,)
+            values |= {name: value for name, value in zip(node.output, results, strict=False) if name}
         return values
 
     def _keep(self, name: str, array: Host) -> None:
@@ -241,10 +242,13 @@ def _attributes(node: Any, path: str) -> Mapping[str, Any]:
 
 
 def _free(module: nn.Module, name: str) -> str:
-    """Return a name that the module has not."""
-    while hasattr(module, name):
-        name += "_"
-    return name
+    """Return a name that the module has not: with an underscore behind it, then with a number."""
+    if not hasattr(module, name):
+        return name
+    free, number = f"{name}_", len(module._modules)
+    while hasattr(module, free):
+        free, number = f"{name}_{number}", number + 1
+    return free
 
 
 def _needed(nodes: Sequence[Any], results: Sequence[str]) -> set[int]:
@@ -256,8 +260,17 @@ def _needed(nodes: Sequence[Any], results: Sequence[str]) -> set[int]:
         if wanted.intersection(node.output):
             found.add(index)
             wanted.update(node.input)
-            for attribute in node.attribute:
-                if attribute.HasField("g"):
-                    wanted.update(name for inner in attribute.g.node for name in inner.input)
-                    wanted.update(value.name for value in attribute.g.output)
+            wanted.update(_read_inside(node))
+    return found
+
+
+def _read_inside(node: Any) -> set[str]:
+    """Return the names that the graphs of a node read, at any depth."""
+    found: set[str] = set()
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            found.update(value.name for value in attribute.g.output)
+            for inner in attribute.g.node:
+                found.update(inner.input)
+                found.update(_read_inside(inner))
     return found

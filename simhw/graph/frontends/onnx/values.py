@@ -34,7 +34,9 @@ def is_host(value: Value) -> bool:
 def stays_on_host(array: Host) -> bool:
     """Whether a constant is one number or a short list of integers, which decides sizes and axes."""
     integers = array.ndim <= 1 and array.dtype.kind in "iub" and array.size <= MOST
-    return array.size <= 1 or integers or (array.ndim == 1 and array.size <= FACTORS)
+    # PyTorch has no type for these, and the type of a zero point says that of the codes.
+    narrow = array.dtype.name.startswith(("int2", "uint2", "int4", "uint4", "float4", "float8"))
+    return array.size <= 1 or integers or narrow or (array.ndim == 1 and array.size <= FACTORS)
 
 
 def pack(items: Any) -> Host:

@@ -29,7 +29,7 @@ def _unary(function: Callable[[Any], Any]) -> Callable[..., Any]:
 
 
 def _divide(x: Any, y: Any) -> Any:
-    whole = isinstance(x, torch.Tensor) and not x.is_floating_point() and (isinstance(y, int) or not _floats(y))
+    whole = not _floats(x) and not _floats(y)
     if whole:
         raise InputError("an integer tensor is divided, which is not supported; divide floats")
     return x / y if isinstance(x, torch.Tensor) else torch.reciprocal(y) * x
@@ -42,6 +42,8 @@ def _floats(value: Any) -> bool:
 def _power(x: Any, y: Any) -> Any:
     if isinstance(y, torch.Tensor):
         raise InputError("its exponent is a tensor, must be one constant number")
+    if not x.is_floating_point() and y < 0:
+        raise InputError(f"integers are raised to {y}, which is not supported; use floats")
     if y == 0.5:
         return torch.sqrt(x)
     return x ** (int(y) if float(y).is_integer() else y)
@@ -113,7 +115,7 @@ def cast(_: Context, x: Value, to: int, saturate: int = 1, round_mode: str = "up
         return tensor(x).to(torch.float32)
     types: Mapping[int, torch.dtype] = {
         TensorProto.INT64: torch.int64,
-        TensorProto.INT32: torch.int64,
+        TensorProto.INT32: torch.int32,
         TensorProto.BOOL: torch.bool,
         TensorProto.INT8: torch.int8,
         TensorProto.UINT8: torch.uint8,
@@ -133,8 +135,8 @@ OPERATORS: Mapping[str, Any] = {
     "Min": _several(torch.minimum),
     "Max": _several(torch.maximum),
     "Mean": _mean,
-    "And": _binary(torch.logical_and),
-    "Or": _binary(torch.logical_or),
+    "And": _several(torch.logical_and),
+    "Or": _several(torch.logical_or),
     "Not": _unary(torch.logical_not),
     "Equal": _binary(lambda x, y: x == y),
     "Less": _binary(lambda x, y: x < y),

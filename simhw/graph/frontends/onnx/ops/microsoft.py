@@ -96,7 +96,7 @@ def skip_layer_norm(
     gamma: Value,
     beta: Value = None,
     bias: Value = None,
-    epsilon: float = 1e-5,
+    epsilon: float = 1e-12,
 ) -> Any:
     """SkipLayerNormalization: the norm of a sum."""
     total = _sum(x, skip, bias)
@@ -104,7 +104,7 @@ def skip_layer_norm(
 
 
 def skip_rms_norm(
-    context: Context, x: Value, skip: Value, gamma: Value, bias: Value = None, epsilon: float = 1e-5
+    context: Context, x: Value, skip: Value, gamma: Value, bias: Value = None, epsilon: float = 1e-12
 ) -> Any:
     """SkipSimplifiedLayerNormalization."""
     total = _sum(x, skip, bias)

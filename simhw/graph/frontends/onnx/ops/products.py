@@ -78,8 +78,9 @@ def layer_norm(
     if context.outputs > 1:
         raise InputError("it returns its statistics, which is not supported; export without them")
     x = tensor(x)
-    weight, addend = (None if value is None else tensor(value) for value in (scale, bias))
-    return F.layer_norm(x, x.shape[axis % x.ndim :], weight, addend, epsilon)
+    shape = x.shape[axis % x.ndim :]
+    weight, addend = (None if value is None else tensor(value).expand(shape) for value in (scale, bias))
+    return F.layer_norm(x, shape, weight, addend, epsilon)
 
 
 def rms_norm(

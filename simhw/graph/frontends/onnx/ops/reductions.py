@@ -12,8 +12,8 @@ from simhw.graph.frontends.onnx.ops.base import Context
 from simhw.graph.frontends.onnx.values import Value, ints, tensor
 
 
-def _reduction(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Axes are an input from opset 13 or 18 on and an attribute before; none means all."""
+def _reduction(function: Callable[..., Any], of_one: Callable[[Any], Any] = lambda x: x) -> Callable[..., Any]:
+    """Axes are an input from opset 13 or 18 on and an attribute before; none means all, or each value by itself."""
 
     def apply(
         _: Context,
@@ -26,7 +26,7 @@ def _reduction(function: Callable[..., Any]) -> Callable[..., Any]:
         x = tensor(x)
         wanted = ints(given, "axes") if given is not None else list(axes or ())
         if not wanted and noop_with_empty_axes:
-            return x
+            return of_one(x)
         return function(x, wanted or list(range(x.ndim)), bool(keepdims))
 
     return apply
@@ -75,9 +75,9 @@ OPERATORS: Mapping[str, Any] = {
     "ReduceSum": _reduction(lambda x, axes, keep: x.sum(dim=axes, keepdim=keep)),
     "ReduceMax": _reduction(lambda x, axes, keep: x.amax(dim=axes, keepdim=keep)),
     "ReduceMin": _reduction(lambda x, axes, keep: x.amin(dim=axes, keepdim=keep)),
-    "ReduceL1": _reduction(lambda x, axes, keep: x.abs().sum(dim=axes, keepdim=keep)),
-    "ReduceL2": _reduction(lambda x, axes, keep: x.pow(2).sum(dim=axes, keepdim=keep).sqrt()),
-    "ReduceSumSquare": _reduction(lambda x, axes, keep: x.pow(2).sum(dim=axes, keepdim=keep)),
+    "ReduceL1": _reduction(lambda x, axes, keep: x.abs().sum(dim=axes, keepdim=keep), torch.abs),
+    "ReduceL2": _reduction(lambda x, axes, keep: x.pow(2).sum(dim=axes, keepdim=keep).sqrt(), torch.abs),
+    "ReduceSumSquare": _reduction(lambda x, axes, keep: x.pow(2).sum(dim=axes, keepdim=keep), torch.square),
     "ReduceLogSumExp": _reduction(lambda x, axes, keep: x.logsumexp(dim=axes, keepdim=keep)),
     "Softmax": softmax,
     "LogSoftmax": log_softmax,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from simhw.graph.frontends.onnx.values import Value, host, ints, is_host, pack, 
 
 _ALL = 10**9
 """From here on an end means the end of the axis."""
+MOST = 1 << 31
+"""Elements of a result that a file asks for by numbers alone."""
 
 
 def _axes(given: Value, axes: Sequence[int] | None) -> list[int] | None:
@@ -50,7 +53,7 @@ def reshape(_: Context, x: Value, sizes: Value, allowzero: int = 0) -> Any:
 def flatten(_: Context, x: Value, axis: int = 1) -> Any:
     """Flatten to two axes."""
     x = tensor(x)
-    axis %= x.ndim + 1
+    axis += x.ndim if axis < 0 else 0
     return x.flatten(axis) if axis == 1 else x.reshape(*((1,) if not axis else (x.shape[:axis].numel(),)), -1)
 
 
@@ -147,6 +150,14 @@ def gather(_: Context, x: Value, indices: Value, axis: int = 0) -> Any:
     return taken if indices.ndim == 1 else torch.unflatten(taken, axis, tuple(indices.shape))
 
 
+def _bounded(sizes: Sequence[Any]) -> Sequence[Any]:
+    """Return sizes whose product is one that fits into memory, symbolic ones left out."""
+    known = [size for size in sizes if isinstance(size, int)]
+    if math.prod(known) > MOST:
+        raise InputError(f"its result has sizes {known}, more than {MOST:,} elements; check the file")
+    return sizes
+
+
 def expand(_: Context, x: Value, sizes: Value) -> Any:
     """Expand: broadcast in both directions."""
     x = tensor(x)
@@ -154,19 +165,21 @@ def expand(_: Context, x: Value, sizes: Value) -> Any:
     own = [1] * (len(wanted) - x.ndim) + list(x.shape)
     wanted = [1] * (len(own) - len(wanted)) + wanted
     target = [mine if isinstance(given, int) and given == 1 else given for mine, given in zip(own, wanted, strict=True)]
-    return x.expand(target)
+    return x.expand(_bounded(target))
 
 
 def tile(_: Context, x: Value, repeats: Value) -> Any:
     """Tile."""
-    return tensor(x).repeat(*ints(repeats, "repeats"))
+    x, times = tensor(x), ints(repeats, "repeats")
+    _bounded([(size if isinstance(size, int) else 1) * time for size, time in zip(x.shape, times, strict=False)])
+    return x.repeat(*times)
 
 
 def constant_of_shape(_: Context, sizes: Value, value: Any = None) -> Any:
     """ConstantOfShape."""
     given = np.zeros(1, np.float32) if value is None else np.asarray(value)
     kind = torch.float32 if given.dtype.kind == "f" else tensor(given).dtype
-    return torch.full(ints(sizes, "shape"), given.reshape(-1)[0].item(), dtype=kind)
+    return torch.full(_bounded(ints(sizes, "shape")), given.reshape(-1)[0].item(), dtype=kind)
 
 
 def trilu(_: Context, x: Value, k: Value = None, upper: int = 1) -> Any:
@@ -189,6 +202,7 @@ def pad(
     where = [axis % x.ndim for axis in ints(axes, "axes")] if axes is not None else list(range(x.ndim))
     before = dict(zip(where, widths[: len(where)], strict=True))
     behind = dict(zip(where, widths[len(where) :], strict=True))
+    _bounded([size + before.get(axis, 0) + behind.get(axis, 0) for axis, size in enumerate(x.shape)])
     order: list[int] = []
     for axis in range(x.ndim - 1, -1, -1):
         order += [before.get(axis, 0), behind.get(axis, 0)]

@@ -1,4 +1,4 @@
-"""Convolution, pooling and resizing of images and sequences."""
+"""Convolution and pooling of images and sequences."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812
 
 from simhw.errors import InputError
 from simhw.graph.frontends.onnx.ops.base import Context
-from simhw.graph.frontends.onnx.values import Value, host, ints, tensor
+from simhw.graph.frontends.onnx.values import Value, tensor
 
 
 def sides(
@@ -131,7 +131,8 @@ def max_pool(
     step, spread = list(strides or (1, 1)), list(dilations or (1, 1))
     around = sides(x.shape[2:], kernel_shape, step, spread, pads, auto_pad)
     if any(before != behind or 2 * before > k for (before, behind), k in zip(around, kernel_shape, strict=True)):
-        x, around = padded(x, around, float("-inf")), [(0, 0), (0, 0)]
+        lowest = float("-inf") if x.is_floating_point() else torch.iinfo(x.dtype).min
+        x, around = padded(x, around, lowest), [(0, 0), (0, 0)]
     return F.max_pool2d(x, list(kernel_shape), step, [before for before, _ in around], spread, bool(ceil_mode))
 
 
@@ -182,47 +183,6 @@ def global_max_pool(_: Context, x: Value) -> Any:
     return x.amax(dim=list(range(2, x.ndim)), keepdim=True)
 
 
-def resize(
-    context: Context,
-    x: Value,
-    roi: Value = None,
-    scales: Value = None,
-    sizes: Value = None,
-    mode: str = "nearest",
-    coordinate_transformation_mode: str = "half_pixel",
-    nearest_mode: str = "round_prefer_floor",
-    cubic_coeff_a: float = -0.75,  # noqa: ARG001
-    exclude_outside: int = 0,  # noqa: ARG001
-    extrapolation_value: float = 0.0,  # noqa: ARG001
-    antialias: int = 0,
-    axes: Sequence[int] | None = None,
-    keep_aspect_ratio_policy: str = "stretch",
-) -> Any:
-    """Resize of two axes: nearest (asymmetric, floor; or a whole factor) and linear."""
-    del context, roi
-    x = tensor(x)
-    if x.ndim != 4 or antialias or axes or keep_aspect_ratio_policy != "stretch":
-        raise InputError("it has other than two spatial axes, antialias, axes or a policy, which is not supported")
-    if sizes is not None:
-        wanted = ints(sizes, "sizes")[2:]
-    else:
-        factors = [float(factor) for factor in host(scales, "scales").reshape(-1)[2:]]
-        wanted = [int(length * factor) for length, factor in zip(x.shape[2:], factors, strict=True)]
-    way = coordinate_transformation_mode
-    if mode == "nearest":
-        whole = all(isinstance(n, int) and n % m == 0 for n, m in zip(wanted, x.shape[2:], strict=True))
-        plain = way == "asymmetric" and nearest_mode == "floor"
-        # By a whole factor the centres of pixels fall into the same source pixel.
-        if plain or (whole and way in ("half_pixel", "pytorch_half_pixel", "half_pixel_symmetric")):
-            return F.interpolate(x, size=wanted, mode="nearest")
-    if mode == "linear" and way in ("half_pixel", "pytorch_half_pixel", "align_corners"):
-        return F.interpolate(x, size=wanted, mode="bilinear", align_corners=way == "align_corners")
-    raise InputError(
-        f"its mode is {mode}, {way}, {nearest_mode}; supported are nearest with asymmetric and floor, "
-        "and linear with half_pixel or align_corners"
-    )
-
-
 OPERATORS: Mapping[str, Any] = {
     "Conv": conv,
     "ConvTranspose": conv_transpose,
@@ -230,5 +190,4 @@ OPERATORS: Mapping[str, Any] = {
     "AveragePool": average_pool,
     "GlobalAveragePool": global_average_pool,
     "GlobalMaxPool": global_max_pool,
-    "Resize": resize,
 }
