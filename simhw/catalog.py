@@ -152,6 +152,11 @@ def _pes() -> dict[str, str]:
 
 
 def _units() -> dict[str, str]:
+    return _files("simhw.sfu", "UNIT")
+
+
+def units_by_function() -> dict[str, str]:
+    """Return the special function units, each with the function that it realises; this loads them all."""
     from simhw.sfu import get_unit, unit_names
 
     return {name: f"{get_unit(name).function}: {get_unit(name).description}" for name in unit_names()}

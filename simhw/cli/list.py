@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from simhw.catalog import ENTRIES, entries
+from simhw.catalog import ENTRIES, entries, units_by_function
 
 
 @click.command("list")
@@ -12,7 +12,7 @@ from simhw.catalog import ENTRIES, entries
 def command(kind: str | None) -> None:
     """List the entries of KIND (models, datapaths, schemes, formats, ...), or of all kinds."""
     for index, name in enumerate([kind] if kind else ENTRIES):
-        found = entries(name)
+        found = units_by_function() if kind == "units" else entries(name)  # what --unit takes needs the function
         if not kind:
             click.echo(("\n" if index else "") + f"{name}:")
         width = max(map(len, found), default=0)

@@ -274,9 +274,9 @@ def test_an_interrupt_leaves_older_results(tmp_path: Path):
     result.write_text("older")
     program = (
         "import os, signal, sys\n"
-        "import simhw.executor\n"
+        "import simhw.products\n"
         "def interrupt(*_, **__): os.kill(os.getpid(), signal.SIGINT)\n"
-        "simhw.executor.multiply = interrupt\n"
+        "simhw.products.multiply = interrupt\n"
         "from simhw.cli import main\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )

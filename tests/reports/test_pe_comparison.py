@@ -343,4 +343,4 @@ def test_unknown_reports_and_impossible_folders_are_refused(tmp_path, capsys):
     assert main(["report", "pe_comparison", "--out", str(tmp_path / "file" / "out")]) == 2
     assert "which cannot be made" in capsys.readouterr().err
     assert main(["list", "reports"]) == 0
-    assert "pe_comparison  All PEs side by side" in capsys.readouterr().out
+    assert "pe_comparison All PEs side by side" in " ".join(capsys.readouterr().out.split())
