@@ -50,7 +50,6 @@ CODE_TYPES: Final[Mapping[str, CodeType]] = MappingProxyType(
             for bits in (2, 4, 8, 16)
             for signed in (True, False)
         },
-        "int32": CodeType(low=-(2**31), high=2**31 - 1, holds=np.int32),
         "float8e4m3fn": CodeType(holds=np.float32, form="e4m3"),
         "float8e4m3fnuz": CodeType(holds=np.float32, form="e4m3fnuz"),
         "float8e5m2": CodeType(holds=np.float32, form="e5m2"),
