@@ -12,7 +12,7 @@ from simhw.errors import InputError
 from simhw.graph.frontends.onnx import library
 from simhw.graph.frontends.onnx.ops.base import Context
 from simhw.graph.frontends.onnx.ops.products import layer_norm, rms_norm
-from simhw.graph.frontends.onnx.ops.quantized import dequantize, parts, quantize
+from simhw.graph.frontends.onnx.ops.quantized import dequantize, parts, quantize, type_of
 from simhw.graph.frontends.onnx.ops.reductions import softmax
 from simhw.graph.frontends.onnx.ops.windows import average_pool
 from simhw.graph.frontends.onnx.values import Value, tensor
@@ -83,7 +83,7 @@ def qgemm(
         tensor(x), tensor(x_scale), None if x_zero is None else tensor(x_zero), weight, factor,
         None if w_zero is None else tensor(w_zero), addend, None if scale is None else tensor(scale),
         None if zero is None else tensor(zero),
-        str(tensor(zero).dtype).removeprefix("torch.") if zero is not None else "uint8",
+        type_of(zero, 0),
     )  # fmt: skip
     del context
     return found

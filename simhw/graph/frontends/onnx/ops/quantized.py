@@ -20,7 +20,7 @@ def _maybe(value: Value) -> torch.Tensor | None:
     return None if value is None else tensor(value)
 
 
-def _type_of(zero: Value, given: int) -> str:
+def type_of(zero: Value, given: int) -> str:
     """Return the type of codes: that of the zero point, or the attribute's, or uint8."""
     from onnx import TensorProto
 
@@ -53,7 +53,7 @@ def quantize(
     saturate: int = 1,
 ) -> Any:
     """QuantizeLinear."""
-    to = _type_of(zero, output_dtype)
+    to = type_of(zero, output_dtype)
     point = None if CODE_TYPES[to].form else _maybe(zero)
     return library.quantize_linear(tensor(x), tensor(scale), point, axis, block_size, to, bool(saturate))
 
@@ -98,7 +98,7 @@ def qlinear_matmul(
     """QLinearMatMul."""
     return library.coded_matmul(
         tensor(x), tensor(x_scale), _maybe(x_zero), tensor(y), tensor(y_scale), _maybe(y_zero), None,
-        tensor(scale), _maybe(zero), _type_of(zero, 0),
+        tensor(scale), _maybe(zero), type_of(zero, 0),
     )  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def qlinear_conv(
     codes, weight, geometry, one = _windows(tensor(x), x_zero, tensor(w), _known(options))
     found = library.coded_conv2d(
         codes, tensor(x_scale), _maybe(x_zero), weight, tensor(w_scale), _maybe(w_zero), _maybe(bias),
-        tensor(y_scale), _maybe(y_zero), _type_of(y_zero, 0), *geometry,
+        tensor(y_scale), _maybe(y_zero), type_of(y_zero, 0), *geometry,
     )  # fmt: skip
     return found.squeeze(2) if one else found
 
