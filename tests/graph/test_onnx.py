@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from onnx_models import joined, runtime, write
 
 from simhw.errors import InputError
 from simhw.executor import run_float
@@ -27,38 +27,9 @@ def ints(*values):
     return np.asarray(values, np.int64)
 
 
-def write(folder, nodes, given, constants, opset=OPSET, name="model.onnx", outputs=("y",)):
-    """Write a model whose inputs have a varying first axis; return its path."""
-    inputs = [
-        helper.make_tensor_value_info(key, helper.np_dtype_to_tensor_dtype(x.dtype), ["samples", *x.shape[1:]])
-        for key, x in given.items()
-    ]
-    results = [onnx.ValueInfoProto(name=output) for output in outputs]
-    tensors = [numpy_helper.from_array(np.asarray(value), key) for key, value in constants.items()]
-    graph = helper.make_graph(nodes, "g", inputs, results, tensors)
-    domains = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
-    model = helper.make_model(graph, opset_imports=domains, ir_version=10)
-    path = str(folder / name)
-    onnx.save(model, path)
-    return path
-
-
-def reference(path, given, optimize=False):
-    options = onnxruntime.SessionOptions()
-    levels = onnxruntime.GraphOptimizationLevel
-    options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimize else levels.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(path, options)
-    return session.run(None, dict(given))[0]
-
-
 def execute(path, given):
     """Return what the imported graph makes of the inputs."""
-    arrays = list(given.values())
-    inputs = arrays[0]
-    if len(arrays) > 1:
-        inputs = np.empty(len(arrays[0]), [(key, x.dtype, x.shape[1:]) for key, x in given.items()])
-        for key, x in given.items():
-            inputs[key] = x
+    inputs = joined(given)
     return run_float(import_module(load_onnx(path), inputs), inputs)
 
 
@@ -176,7 +147,7 @@ CASES = [
 def test_functions_of_one_number(name, tmp_path):
     operator, x = ELEMENTWISE[name]
     path = write(tmp_path, [helper.make_node(operator, ["x"], ["y"])], {"x": x}, {})
-    np.testing.assert_allclose(execute(path, {"x": x}), reference(path, {"x": x}), rtol=2e-6, atol=2e-6)
+    np.testing.assert_allclose(execute(path, {"x": x}), runtime(path, {"x": x}), rtol=2e-6, atol=2e-6)
 
 
 @pytest.mark.parametrize("case", range(len(CASES)), ids=[f"{case[0]}_{index}" for index, case in enumerate(CASES)])
@@ -188,7 +159,7 @@ def test_operators(case, tmp_path):
         order = list(given)
     node = helper.make_node(operator, order, outputs, **attributes)
     path = write(tmp_path, [node], given, constants, 20 if operator == "Gelu" else OPSET)
-    found, wanted = execute(path, given), reference(path, given)
+    found, wanted = execute(path, given), runtime(path, given)
     assert found.shape == wanted.shape
     np.testing.assert_allclose(found, wanted.astype(np.float32), rtol=2e-5, atol=2e-5)
 
@@ -210,7 +181,7 @@ def test_operators_of_opset_11(case, tmp_path):
     operator, given, constants, attributes = OLD[case]
     node = helper.make_node(operator, [*given, *constants], ["y"], **attributes)
     path = write(tmp_path, [node], given, constants, 11)
-    np.testing.assert_allclose(execute(path, given), reference(path, given), rtol=2e-5, atol=2e-5)
+    np.testing.assert_allclose(execute(path, given), runtime(path, given), rtol=2e-5, atol=2e-5)
 
 
 @pytest.mark.parametrize("directions", [1, 2])
@@ -231,7 +202,7 @@ def test_recurrent_layers(layer, directions, tmp_path):
     ]
     x = numbers(SAMPLES, 7, 6)
     path = write(tmp_path, nodes, {"x": x}, weights)
-    np.testing.assert_allclose(execute(path, {"x": x}), reference(path, {"x": x}), rtol=2e-5, atol=2e-6)
+    np.testing.assert_allclose(execute(path, {"x": x}), runtime(path, {"x": x}), rtol=2e-5, atol=2e-6)
 
 
 def test_where_split_and_the_logic(tmp_path):
@@ -248,7 +219,7 @@ def test_where_split_and_the_logic(tmp_path):
         helper.make_node("Add", ["w", "mask"], ["y"]),
     ]
     path = write(tmp_path, nodes, {"x": X}, {"half": np.float32(0.5)})
-    np.testing.assert_array_equal(execute(path, {"x": X}), reference(path, {"x": X}))
+    np.testing.assert_array_equal(execute(path, {"x": X}), runtime(path, {"x": X}))
 
 
 def test_sizes_that_the_file_computes_from_the_number_of_samples(tmp_path):
@@ -275,7 +246,7 @@ def test_sizes_that_the_file_computes_from_the_number_of_samples(tmp_path):
         "ones": ints(1, 1, 1),
     }
     path = write(tmp_path, nodes, {"x": X}, constants)
-    np.testing.assert_array_equal(execute(path, {"x": X}), reference(path, {"x": X}))
+    np.testing.assert_array_equal(execute(path, {"x": X}), runtime(path, {"x": X}))
 
 
 def test_size_and_known_shapes_are_constants(tmp_path):
@@ -286,7 +257,7 @@ def test_size_and_known_shapes_are_constants(tmp_path):
         helper.make_node("Div", ["x", "root"], ["y"]),
     ]
     path = write(tmp_path, nodes, {"x": X}, {})
-    np.testing.assert_array_equal(execute(path, {"x": X}), reference(path, {"x": X}))
+    np.testing.assert_array_equal(execute(path, {"x": X}), runtime(path, {"x": X}))
     assert functions()["Size"](None, torch.zeros(2, 3)).item() == 6
 
 
@@ -295,14 +266,14 @@ def test_attention(tmp_path):
     given = {"q": q, "k": k[:, :, :6].copy(), "v": v[:, :, :6].copy()}
     node = helper.make_node("Attention", list(given), ["y"], q_num_heads=4, kv_num_heads=2, is_causal=1)
     path = write(tmp_path, [node], given, {}, 23)
-    np.testing.assert_allclose(execute(path, given), reference(path, given), rtol=2e-5, atol=2e-6)
+    np.testing.assert_allclose(execute(path, given), runtime(path, given), rtol=2e-5, atol=2e-6)
 
 
 def test_rms_norm_and_swish(tmp_path):
     """RMSNormalization against ONNX Runtime, Swish, which it may lack, against its formula."""
     node = helper.make_node("RMSNormalization", ["x", "w"], ["y"], epsilon=1e-3)
     path = write(tmp_path, [node], {"x": X}, {"w": LIKE}, 23)
-    np.testing.assert_allclose(execute(path, {"x": X}), reference(path, {"x": X}), rtol=2e-6, atol=2e-6)
+    np.testing.assert_allclose(execute(path, {"x": X}), runtime(path, {"x": X}), rtol=2e-6, atol=2e-6)
     path = write(tmp_path, [helper.make_node("Swish", ["x"], ["y"], alpha=1.5)], {"x": X}, {}, 24)
     np.testing.assert_allclose(execute(path, {"x": X}), X / (1 + np.exp(-1.5 * X)), rtol=2e-6, atol=2e-6)
 
@@ -324,7 +295,7 @@ def test_operators_of_onnx_runtime(case, tmp_path):
     x = numbers(SAMPLES, 2, 6)
     node = helper.make_node(operator, names, ["y"], domain="com.microsoft", **attributes)
     path = write(tmp_path, [node], {"x": x}, constants)
-    np.testing.assert_allclose(execute(path, {"x": x}), reference(path, {"x": x}), rtol=2e-3, atol=2e-4)
+    np.testing.assert_allclose(execute(path, {"x": x}), runtime(path, {"x": x}), rtol=2e-3, atol=2e-4)
 
 
 def test_a_constant_condition_runs_its_branch(tmp_path):

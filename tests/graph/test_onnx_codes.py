@@ -6,19 +6,15 @@ import warnings
 from fractions import Fraction
 
 import numpy as np
-import onnx
-import onnxruntime
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
+from onnx_models import joined, on_datapath, runtime, write
 
-from simhw.catalog import get_method, get_scheme
 from simhw.errors import InputError
-from simhw.execution import Arithmetic
-from simhw.executor import execute, run_float
-from simhw.gemm.datapaths import get_datapath
+from simhw.executor import run_float
 from simhw.graph.frontends.onnx import load_onnx
 from simhw.graph.frontends.onnx.file import OnnxFile
 from simhw.graph.frontends.onnx.module import OnnxModule
@@ -92,42 +88,6 @@ def test_the_vectors_are_there():
     assert {case.model.graph.node[0].op_type for case in NODE_TESTS.values()} == TYPES
 
 
-def save(folder, nodes, inputs, constants, opset=21):
-    made = [
-        helper.make_tensor_value_info(key, helper.np_dtype_to_tensor_dtype(x.dtype), ["samples", *x.shape[1:]])
-        for key, x in inputs.items()
-    ]
-    tensors = [numpy_helper.from_array(np.asarray(value), key) for key, value in constants.items()]
-    graph = helper.make_graph(nodes, "g", made, [onnx.ValueInfoProto(name="y")], tensors)
-    domains = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
-    path = str(folder / "codes.onnx")
-    onnx.save(helper.make_model(graph, opset_imports=domains, ir_version=10), path)
-    return path
-
-
-def runtime(path, inputs, optimize=False):
-    options = onnxruntime.SessionOptions()
-    levels = onnxruntime.GraphOptimizationLevel
-    options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimize else levels.ORT_DISABLE_ALL
-    return onnxruntime.InferenceSession(path, options).run(None, inputs)[0]
-
-
-def on_datapath(graph, x, name):
-    datapath = get_datapath(name)
-    arithmetic = Arithmetic(datapath=datapath, scheme=get_scheme(datapath.scheme), method=get_method())
-    return execute(graph, x, arithmetic)
-
-
-def joined(inputs):
-    arrays = list(inputs.values())
-    if len(arrays) == 1:
-        return arrays[0]
-    found = np.empty(len(arrays[0]), [(key, x.dtype, x.shape[1:]) for key, x in inputs.items()])
-    for key, x in inputs.items():
-        found[key] = x
-    return found
-
-
 def check(path, inputs):
     """The imported graph, its datapaths and ONNX Runtime give the same results, all of them."""
     x = joined(inputs)
@@ -186,7 +146,7 @@ def _range(kind):
 def test_qlinear_conv_equals_onnx_runtime(tmp_path_factory, case):
     x, constants, attributes = case
     node = helper.make_node("QLinearConv", ["x", *constants], ["y"], **attributes)
-    path = save(tmp_path_factory.mktemp("conv"), [node], {"x": x}, constants)
+    path = write(tmp_path_factory.mktemp("conv"), [node], {"x": x}, constants)
     check(path, {"x": x})
 
 
@@ -213,9 +173,9 @@ def test_qlinear_matmul_equals_onnx_runtime(tmp_path_factory, data):
     node = helper.make_node("QLinearMatMul", names, ["y"])
     folder = tmp_path_factory.mktemp("matmul")
     if constant:
-        check(save(folder, [node], {"x": x}, {"w": w, **settings_of}), {"x": x})
+        check(write(folder, [node], {"x": x}, {"w": w, **settings_of}), {"x": x})
     else:
-        check(save(folder, [node], {"x": x, "w": w}, settings_of), {"x": x, "w": w})
+        check(write(folder, [node], {"x": x, "w": w}, settings_of), {"x": x, "w": w})
 
 
 @pytest.mark.parametrize("k", [9, 3000])
@@ -224,7 +184,7 @@ def test_integer_products_are_whole(tmp_path, k):
     x, w = np.full((2, 3, k), 255, np.uint8), np.full((k, 4), -128, np.int8)
     x[0, 0, 0], w[1, 1] = 1, 127
     node = helper.make_node("MatMulInteger", ["x", "w", "z"], ["y"])
-    path = save(tmp_path, [node], {"x": x}, {"w": w, "z": np.uint8(3)})
+    path = write(tmp_path, [node], {"x": x}, {"w": w, "z": np.uint8(3)})
     graph = import_module(load_onnx(path), x)
     wanted = (x.astype(np.int64) - 3) @ w.astype(np.int64)
     np.testing.assert_array_equal(runtime(path, {"x": x}), wanted)
@@ -243,7 +203,7 @@ def test_conv_integer(tmp_path):
     x = r.integers(0, 256, (2, 3, 6, 5)).astype(np.uint8)
     w = r.integers(-128, 128, (4, 3, 3, 2)).astype(np.int8)
     node = helper.make_node("ConvInteger", ["x", "w", "z"], ["y"], pads=[1, 0, 0, 1])
-    path = save(tmp_path, [node], {"x": x}, {"w": w, "z": np.uint8(130)})
+    path = write(tmp_path, [node], {"x": x}, {"w": w, "z": np.uint8(130)})
     check(path, {"x": x})
 
 
@@ -263,7 +223,7 @@ def test_dynamic_quantization_of_one_sample_at_a_time(tmp_path):
         helper.make_node("Cast", ["i"], ["c"], to=TensorProto.FLOAT),
         helper.make_node("Mul", ["c", "f"], ["y"]),
     ]
-    path = save(tmp_path, nodes, {"x": x}, constants)
+    path = write(tmp_path, nodes, {"x": x}, constants)
     graph = import_module(load_onnx(path), x)
     wanted = np.concatenate([runtime(path, {"x": x[i : i + 1]}) for i in range(4)])
     np.testing.assert_array_equal(run_float(graph, x), wanted)
@@ -300,7 +260,7 @@ def test_operators_on_codes_of_onnx_runtime(case, kind, tmp_path):
         constants = {key: value for key, value in constants.items() if key[0] != "b"}
     names = [f"{key}{part}" for key in inputs for part in ("", "_scale", "_zero")]
     node = helper.make_node(operator, [*names, "y_scale", "y_zero"], ["y"], domain="com.microsoft", **attributes)
-    path = save(tmp_path, [node], inputs, constants)
+    path = write(tmp_path, [node], inputs, constants)
     x = joined(inputs)
     found = run_float(import_module(load_onnx(path), x), x)
     wanted = runtime(path, inputs).astype(np.float32)
@@ -324,7 +284,9 @@ def test_pooling_concatenation_and_softmax_on_codes(tmp_path):
         "QLinearSoftmax": ([*"xsztu"], {"axis": -1, "opset": 13}),
     }
     for operator, (names, attributes) in cases.items():
-        path = save(tmp_path, [helper.make_node(operator, names, ["y"], domain=own, **attributes)], {"x": x}, constants)
+        path = write(
+            tmp_path, [helper.make_node(operator, names, ["y"], domain=own, **attributes)], {"x": x}, constants
+        )
         found = run_float(import_module(load_onnx(path), x), x)
         wanted = runtime(path, {"x": x}).astype(np.float32)
         assert np.abs(found - wanted).max() <= (1 if operator in ("QLinearAveragePool", "QLinearSoftmax") else 0)
@@ -340,7 +302,7 @@ def test_qgemm(tmp_path):
     }  # fmt: skip
     for names in ([*"xsz", "w", "ws", "wz", *"btu"], [*"xsz", "w", "ws", "wz", "b"]):
         node = helper.make_node("QGemm", names, ["y"], domain="com.microsoft", transB=1)
-        path = save(tmp_path, [node], {"x": x}, constants)
+        path = write(tmp_path, [node], {"x": x}, constants)
         found = run_float(import_module(load_onnx(path), x), x)
         np.testing.assert_allclose(found, runtime(path, {"x": x}), rtol=1e-6)
 
@@ -375,123 +337,3 @@ def test_blocks_axes_and_what_does_not_fit():
     with pytest.raises(InputError, match="type of codes is 'int7'"):
         quantize_linear(x, np.float32(1), None, to="int7")
     assert dynamic_quantize_linear(np.zeros((2, 3), np.float32))[1].tolist() == [[1.0], [1.0]]
-
-
-_TENSOR = {
-    "int4": TensorProto.INT4,
-    "uint4": TensorProto.UINT4,
-    "int8": TensorProto.INT8,
-    "uint8": TensorProto.UINT8,
-}
-
-
-class Small(torch.nn.Module):
-    """A convolution, an attention block and a classifier."""
-
-    def __init__(self):
-        super().__init__()
-        self.first = torch.nn.Conv2d(3, 8, 3, padding=1, stride=2)
-        self.norm = torch.nn.BatchNorm2d(8)
-        self.depthwise = torch.nn.Conv2d(8, 8, 3, groups=8, padding=1)
-        self.block = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
-        self.last = torch.nn.Linear(8, 5)
-
-    def forward(self, x):
-        x = torch.nn.functional.hardswish(self.depthwise(torch.relu(self.norm(self.first(x)))))
-        x = torch.nn.functional.max_pool2d(x, 2).flatten(2).transpose(1, 2)
-        return self.last(self.block(x).mean(1))
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """A float network as ONNX, made by torch."""
-    torch.manual_seed(0)
-    path = str(tmp_path_factory.mktemp("small") / "float.onnx")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        x = torch.randn(2, 3, 16, 16)
-        axes = {"x": {0: "samples"}}
-        torch.onnx.export(
-            Small().eval(), (x,), path, opset_version=17, dynamo=False, input_names=["x"], dynamic_axes=axes
-        )
-    return path
-
-
-@pytest.mark.parametrize("per_channel", [False, True])
-@pytest.mark.parametrize("activation", ["QUInt8", "QInt8"])
-@pytest.mark.parametrize("form", ["QDQ", "QOperator"])
-def test_a_network_that_onnx_runtime_quantized(small, tmp_path, form, activation, per_channel):
-    """QDQ and QLinear forms: every output equals ONNX Runtime's, bit by bit, on the reference and on the datapath."""
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-
-    class Reader(CalibrationDataReader):
-        def __init__(self):
-            self.left = [np.random.default_rng(1).standard_normal((4, 3, 16, 16)).astype(np.float32)]
-
-        def get_next(self):
-            return {"x": self.left.pop()} if self.left else None
-
-    path = str(tmp_path / "quantized.onnx")
-    quantize_static(
-        small,
-        path,
-        Reader(),
-        quant_format=QuantFormat[form],
-        per_channel=per_channel,
-        activation_type=QuantType[activation],
-        weight_type=QuantType.QInt8,
-    )
-    x = np.random.default_rng(0).standard_normal((8, 3, 16, 16)).astype(np.float32)
-    graph = import_module(load_onnx(path), x)
-    coded = [node for node in graph.nodes if node.operator.startswith("coded")]
-    assert len(coded) == 9
-    wanted = runtime(path, {"x": x})
-    np.testing.assert_array_equal(run_float(graph, x), wanted)
-    result = on_datapath(graph, x, "w8a8_int8")
-    np.testing.assert_array_equal(result.outputs, wanted)
-    assert all(step.noise.sqnr_db == np.inf for step in result.steps)
-    if form == "QOperator":  # without decomposed norms and GELUs, which its optimizer fuses in float
-        np.testing.assert_array_equal(runtime(path, {"x": x}, optimize=True), wanted)
-    scheme = get_scheme("mxfp4")
-    other = Arithmetic(datapath=get_datapath("mxfp4"), scheme=scheme, method=get_method())
-    assert execute(graph, x, other).noise.sqnr_db < 30  # another datapath multiplies other codes
-
-
-@pytest.mark.parametrize("form", ["matmul", "gemm", "gemm_turned"])
-@pytest.mark.parametrize("kind", ["int4", "uint4", "int8", "uint8"])
-def test_weights_that_are_codes_run_as_codes(tmp_path, kind, form):
-    """Groups along k, and one scale per column; the codes stand for the very values that ONNX Runtime multiplies."""
-    r = np.random.default_rng(0)
-    k, n, block = 48, 10, 16
-    low, high = (CODE_TYPES[kind].low, CODE_TYPES[kind].high + 1)
-    x = r.standard_normal((4, 3, k) if form == "matmul" else (4, k)).astype(np.float32)
-    codes = r.integers(low, high, (k, n))
-    for blocks in (True, False):
-        scale = r.uniform(0.01, 0.1, (k // block, n) if blocks else n).astype(np.float32)
-        zero = r.integers(low, high, scale.shape)
-        turned = form == "gemm_turned"
-        constants = {"w": codes.T if turned else codes, "z": zero.T if turned else zero}
-        narrow = helper.tensor_dtype_to_np_dtype(_TENSOR[kind])
-        constants = {key: value.astype(narrow) for key, value in constants.items()}
-        constants["s"] = scale.T.copy() if turned else scale
-        axis = (0, 1)[blocks] if turned else (1, 0)[blocks]
-        more = {"block_size": block} if blocks else {}
-        product = (
-            helper.make_node("MatMul", ["x", "d"], ["y"])
-            if form == "matmul"
-            else helper.make_node("Gemm", ["x", "d"], ["y"], transB=int(turned))
-        )
-        nodes = [helper.make_node("DequantizeLinear", ["w", "s", "z"], ["d"], axis=axis, **more), product]
-        path = save(tmp_path, nodes, {"x": x}, constants)
-        graph = import_module(load_onnx(path), x)
-        ((name, stored),) = graph.stored.items()
-        np.testing.assert_array_equal(stored.operand.dequantize()[0].astype(np.float32), graph.constants[name])
-        assert stored.operand.group_size == (block if blocks else None)
-        np.testing.assert_allclose(run_float(graph, x), runtime(path, {"x": x}), rtol=1e-5, atol=1e-4)
-        if kind in ("int4", "uint4"):
-            datapath = get_datapath("w4a16_mixpe")
-            scheme = get_scheme(datapath.scheme)
-            arithmetic = Arithmetic(datapath=datapath, scheme=scheme, method=get_method(), stored=graph.stored)
-            result = execute(graph, x, arithmetic)
-            assert result.steps[-1].weight.group_size == (block if blocks else None)
-            assert result.noise.sqnr_db > 55  # only the activations' fp16 is lost

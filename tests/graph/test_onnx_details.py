@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from onnx_models import model_of, on_datapath, runtime, write
 
-from simhw.catalog import get_method, get_scheme
 from simhw.errors import InputError
-from simhw.execution import Arithmetic
-from simhw.executor import execute, run_float
-from simhw.gemm.datapaths import get_datapath
+from simhw.executor import run_float
 from simhw.graph.frontends.onnx import load_onnx
 from simhw.graph.frontends.torch_export import import_module
 
@@ -23,35 +20,16 @@ def numbers(*shape, seed=0, scale=1.0):
     return (np.random.default_rng(seed).standard_normal(shape) * scale).astype(np.float32)
 
 
-def model_of(nodes, given, constants, opset=21, functions=()):
-    inputs = [
-        helper.make_tensor_value_info(key, helper.np_dtype_to_tensor_dtype(x.dtype), ["samples", *x.shape[1:]])
-        for key, x in given.items()
-    ]
-    tensors = [
-        value if isinstance(value, TensorProto) else numpy_helper.from_array(np.asarray(value), key)
-        for key, value in constants.items()
-    ]
-    graph = helper.make_graph(nodes, "g", inputs, [onnx.ValueInfoProto(name="y")], tensors)
-    domains = [helper.make_opsetid(name, version) for name, version in (("", opset), (OWN, 1), ("own", 1))]
-    return helper.make_model(graph, opset_imports=domains, ir_version=10, functions=list(functions))
-
-
 @pytest.fixture
 def agree(tmp_path):
     """Import and run a model; return the largest difference to ONNX Runtime, on the reference and on int8."""
 
     def compare(nodes, given, constants, opset=21, datapath="w8a8_int8"):
-        path = str(tmp_path / "model.onnx")
-        onnx.save(model_of(nodes, given, constants, opset), path)
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        wanted = onnxruntime.InferenceSession(path, options).run(None, given)[0].astype(np.float32)
+        path = write(tmp_path, nodes, given, constants, opset)
+        wanted = runtime(path, given).astype(np.float32)
         (x,) = given.values()
         graph = import_module(load_onnx(path), x)
-        record = get_datapath(datapath)
-        arithmetic = Arithmetic(datapath=record, scheme=get_scheme(record.scheme), method=get_method())
-        found = run_float(graph, x), execute(graph, x, arithmetic).outputs
+        found = run_float(graph, x), on_datapath(graph, x, datapath).outputs
         assert found[0].shape == wanted.shape
         return tuple(float(np.abs(result - wanted).max()) for result in found)
 
